@@ -1,0 +1,29 @@
+"""What can go wrong, in words that say what to do next."""
+
+
+class OccposeError(Exception):
+    """Base of every error a user can cause or cure."""
+
+
+class ConfigError(OccposeError):
+    """A parameter or an option has a value that cannot work."""
+
+
+class ShapeError(OccposeError):
+    """An array has not the promised shape."""
+
+
+class CameraError(OccposeError):
+    """A camera model is missing, unusable or unknown."""
+
+
+class InputError(OccposeError):
+    """An image, video, bag or keypoint file cannot be used."""
+
+
+class ModelError(OccposeError):
+    """A model file is missing, damaged or does not fit the pipeline."""
+
+
+class DataError(OccposeError):
+    """Training or evaluation data is missing or damaged."""
