@@ -1,0 +1,154 @@
+"""Every default, once: one frozen dataclass per stage; ROS parameters and command options derive from it."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from .errors import ConfigError
+
+C = TypeVar('C')
+
+
+def param(default: Any, help: str, *, ge: float | None = None, le: float | None = None,
+          choices: tuple[str, ...] | None = None) -> Any:
+    """A field with its explanation and bounds."""
+    return field(default=default, metadata={'help': help, 'ge': ge, 'le': le, 'choices': choices})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """Base of the configurations: checks types and bounds of its own fields."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if not is_dataclass(value):
+                object.__setattr__(self, f.name, _checked(type(self).__name__, f, value))
+
+
+def _checked(owner: str, f: Any, value: Any) -> Any:
+    where = f'{owner}.{f.name}'
+    wanted = type(f.default)
+    if wanted is float and type(value) is int:
+        value = float(value)
+    if type(value) is not wanted:
+        raise ConfigError(f'{where} expects {wanted.__name__}, got {value!r}; {f.metadata["help"]}')
+    low, high, choices = (f.metadata.get(key) for key in ('ge', 'le', 'choices'))
+    if choices is not None and value not in choices:
+        raise ConfigError(f'{where} expects one of {", ".join(choices)}, got {value!r}.')
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        bounds = f'from {low}' if high is None else f'from {low} to {high}'
+        raise ConfigError(f'{where} expects a number {bounds}, got {value!r}; {f.metadata["help"]}')
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionConfig(Validated):
+    """Finding people in one image."""
+
+    detector: str = param('blazepose', 'Name of an entry of kind detector in models.yaml.')
+    max_people: int = param(12, 'People looked at in one image.', ge=1, le=64)
+    tiles_per_frame: int = param(1, 'Image tiles searched for new people in each frame; 0: never.', ge=0, le=64)
+    min_score: float = param(0.5, 'Least probability of a person to be reported.', ge=0, le=1)
+    flow: bool = param(True, 'Distrust joints that do not move with the image (optical flow).')
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingConfig(Validated):
+    """Following people from frame to frame."""
+
+    max_gap_s: float = param(1.5, 'Longest occlusion bridged before an id ends [s].', ge=0, le=30)
+    min_hits: int = param(3, 'Detections needed before a person is believed.', ge=1, le=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiftingConfig(Validated):
+    """Turning 2D tracks into 3D skeletons."""
+
+    lifter: str = param('gated_causal', 'Name of an entry of kind lifter in models.yaml.')
+    min_visibility: float = param(0.3, 'Least visibility for a joint to count as seen.', ge=0, le=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrajectoryConfig(Validated):
+    """Placing skeletons in the world (gated convolution, eq. 9)."""
+
+    window: int = param(20, 'Frames solved together.', ge=3, le=500)
+    min_visibility: float = param(0.3, 'Least visibility for a joint to constrain the trajectory.', ge=0, le=1)
+    pixel_std: float = param(3.0, 'Standard deviation of 2D keypoints [px at 500 px focal length].', ge=0.1, le=100)
+    speed_std: float = param(1.2, 'Standard deviation of walking speed, first order continuity [m/s].', ge=0.01)
+    acceleration_std: float = param(2.5, 'Standard deviation of acceleration, second order continuity [m/s^2].',
+                                    ge=0.01)
+    scale_std: float = param(0.07, 'Relative uncertainty of body size, hence of distance.', ge=0, le=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineConfig(Validated):
+    """All stages."""
+
+    device: str = param('auto', 'Where networks run.', choices=('auto', 'cpu', 'cuda', 'tensorrt'))
+    threads: int = param(2, 'CPU threads of a network.', ge=1, le=64)
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    lifting: LiftingConfig = field(default_factory=LiftingConfig)
+    trajectory: TrajectoryConfig = field(default_factory=TrajectoryConfig)
+
+
+def flatten(config: Any, prefix: str = '') -> Iterator[tuple[str, Any, Any]]:
+    """(dotted name, dataclass field, value) of every leaf, in order."""
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if is_dataclass(value):
+            yield from flatten(value, f'{prefix}{f.name}.')
+        else:
+            yield f'{prefix}{f.name}', f, value
+
+
+def override(config: C, values: Mapping[str, Any]) -> C:
+    """The same configuration with some leaves replaced.
+
+    Args:
+        values: Dotted names such as `tracking.max_gap_s`, or nested mappings.
+
+    Raises:
+        ConfigError: A name is unknown or a value is out of bounds.
+    """
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        head, _, rest = name.partition('.')
+        if rest:
+            nested.setdefault(head, {})[rest] = value
+        elif isinstance(value, Mapping):
+            nested.setdefault(head, {}).update(value)
+        else:
+            nested[head] = value
+    known = {f.name for f in fields(config)}  # type: ignore[arg-type]
+    for name in nested:
+        if name not in known:
+            raise ConfigError(f'Unknown parameter {name!r} of {type(config).__name__}; '
+                              f'expected one of {", ".join(sorted(known))}.')
+    return replace(config, **{  # type: ignore[type-var]
+        name: override(getattr(config, name), value) if is_dataclass(getattr(config, name)) else value
+        for name, value in nested.items()})
+
+
+def load_overrides(path: Path) -> dict[str, Any]:
+    """The overrides in a ROS parameter file (`/**: ros__parameters: ...`) or in a plain YAML mapping.
+
+    Raises:
+        ConfigError: The file is missing or is not such a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f'Cannot read the configuration {path}: {error}') from error
+    if not isinstance(content, dict):
+        raise ConfigError(f'Expected a mapping in {path}, got {type(content).__name__}.')
+    for node in ('/**', 'occpose'):
+        if isinstance(content.get(node), dict):
+            return dict(content[node].get('ros__parameters') or {})
+    return content

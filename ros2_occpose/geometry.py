@@ -1,0 +1,192 @@
+"""SE(3), lenses, rays and alignment. Quaternions are wxyz; lengths are metres; angles are radians."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import CameraError
+
+Floats = NDArray[np.floating]
+
+# distortion model of sensor_msgs/CameraInfo -> numbers of coefficients it may have
+_LENSES = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,)}
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera with a lens, as sensor_msgs/CameraInfo describes it.
+
+    Raises:
+        CameraError: K is not usable or the distortion model is unknown.
+    """
+
+    width: int
+    height: int
+    k: Floats                                   # (3, 3)
+    distortion_model: str = 'plumb_bob'
+    d: Floats = field(default_factory=lambda: np.zeros(5))   # lens coefficients of the model
+
+    def __post_init__(self) -> None:
+        k, d = np.asarray(self.k, float), np.asarray(self.d, float).ravel()
+        if k.shape != (3, 3) or not np.isfinite(k).all() or k[0, 0] <= 0 or k[1, 1] <= 0:
+            raise CameraError(
+                f'Expected a camera matrix K with positive focal lengths, got {k.tolist()}; '
+                'calibrate the camera, or give a horizontal field of view instead.')
+        if self.width <= 0 or self.height <= 0:
+            raise CameraError(f'Expected a positive image size, got {self.width}x{self.height}.')
+        if self.distortion_model not in _LENSES:
+            raise CameraError(
+                f'Unknown distortion model {self.distortion_model!r}; expected one of '
+                f'{", ".join(_LENSES)}; publish rectified images with an empty D otherwise.')
+        if d.size == 0:
+            d = np.zeros(_LENSES[self.distortion_model][0])
+        if d.size not in _LENSES[self.distortion_model] or not np.isfinite(d).all():
+            wanted = ' or '.join(map(str, _LENSES[self.distortion_model]))
+            raise CameraError(f'Expected {wanted} finite coefficients D for {self.distortion_model}, '
+                              f'got {d.tolist()}.')
+        object.__setattr__(self, 'k', k)
+        object.__setattr__(self, 'd', d)
+
+    @staticmethod
+    def from_hfov(width: int, height: int, hfov_deg: float) -> Camera:
+        """A lens without distortion that sees `hfov_deg` from left to right."""
+        if not 1.0 <= hfov_deg < 179.0:
+            raise CameraError(f'Expected a horizontal field of view of 1 to 179 degrees, got {hfov_deg}.')
+        f = 0.5 * width / np.tan(np.radians(hfov_deg) / 2)
+        return Camera(width, height, np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1]]))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) [px]."""
+        return self.width, self.height
+
+    @property
+    def focal_px(self) -> float:
+        """Mean focal length [px]."""
+        return float(self.k[0, 0] + self.k[1, 1]) / 2
+
+    def rays(self, points_px: Floats) -> Floats:
+        """Undistorted x/z, y/z of pixels, (..., 2) -> (..., 2)."""
+        flat = np.ascontiguousarray(points_px, float).reshape(-1, 1, 2)
+        if not len(flat):
+            return np.zeros(np.shape(points_px))
+        if not self.d.any():
+            (fx, _, cx), (_, fy, cy) = self.k[0], self.k[1]
+            rays = (flat - (cx, cy)) / (fx, fy)
+        elif self.distortion_model == 'equidistant':
+            rays = cv2.fisheye.undistortPoints(flat, self.k, self.d)
+        else:
+            rays = cv2.undistortPointsIter(
+                flat, self.k, self.d, None, None, (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9))
+        return rays.reshape(np.shape(points_px))
+
+    def project(self, points_camera: Floats) -> Floats:
+        """Pixels of points in front of the camera, (..., 3) -> (..., 2); NaN for points behind it."""
+        flat = np.ascontiguousarray(points_camera, float).reshape(-1, 1, 3)
+        if not len(flat):
+            return np.zeros((*np.shape(points_camera)[:-1], 2))
+        none = np.zeros(3)
+        if not self.d.any():
+            with np.errstate(divide='ignore', invalid='ignore'):
+                pixels = flat @ self.k.T
+                pixels = pixels[..., :2] / pixels[..., 2:]
+        elif self.distortion_model == 'equidistant':
+            pixels, _ = cv2.fisheye.projectPoints(flat, none, none, self.k, self.d)
+        else:
+            pixels, _ = cv2.projectPoints(flat, none, none, self.k, self.d)
+        pixels = np.where(flat[..., 2:] > 0, pixels, np.nan)
+        return pixels.reshape(*np.shape(points_camera)[:-1], 2)
+
+    def contains(self, points_px: Floats) -> NDArray[np.bool_]:
+        """Which points lie inside the image, (..., 2) -> (...); False for NaN."""
+        x, y = points_px[..., 0], points_px[..., 1]
+        return (x >= 0) & (x < self.width) & (y >= 0) & (y < self.height)
+
+
+def se3(rotation: Floats, translation: Floats) -> Floats:
+    """(4, 4) of a rotation (3, 3) and a translation (3,)."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = translation
+    return matrix
+
+
+def invert(a_from_b: Floats) -> Floats:
+    """b_from_a of rigid transforms (..., 4, 4)."""
+    rotation_t = np.swapaxes(a_from_b[..., :3, :3], -1, -2)
+    out = np.zeros_like(a_from_b)
+    out[..., :3, :3] = rotation_t
+    out[..., :3, 3] = -np.einsum('...ij,...j->...i', rotation_t, a_from_b[..., :3, 3])
+    out[..., 3, 3] = 1
+    return out
+
+
+def transform(a_from_b: Floats, points_b: Floats) -> Floats:
+    """Points (..., 3) of frame b in frame a, by one (4, 4)."""
+    return points_b @ a_from_b[:3, :3].T + a_from_b[:3, 3]
+
+
+def quat_wxyz_from_matrix(rotation: Floats) -> Floats:
+    """Unit quaternions of rotations, (..., 3, 3) -> (..., 4), w >= 0.
+
+    Markley, "Unit quaternion from rotation matrix", 2008: the column of largest norm, stable everywhere.
+    """
+    r = rotation
+    xx, yy, zz = r[..., 0, 0], r[..., 1, 1], r[..., 2, 2]
+    wx, wy, wz = r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]
+    xy, xz, yz = r[..., 1, 0] + r[..., 0, 1], r[..., 0, 2] + r[..., 2, 0], r[..., 2, 1] + r[..., 1, 2]
+    columns = np.stack([                                            # (..., 4, 4), each a multiple of q
+        np.stack([1 + xx + yy + zz, wx, wy, wz], -1),
+        np.stack([wx, 1 + xx - yy - zz, xy, xz], -1),
+        np.stack([wy, xy, 1 - xx + yy - zz, yz], -1),
+        np.stack([wz, xz, yz, 1 - xx - yy + zz], -1)], -2)
+    best = np.linalg.norm(columns, axis=-1).argmax(-1)
+    quat = np.take_along_axis(columns, best[..., None, None], -2)[..., 0, :]
+    quat = quat / np.linalg.norm(quat, axis=-1, keepdims=True)
+    return quat * np.where(quat[..., :1] < 0, -1.0, 1.0)
+
+
+def matrix_from_quat_wxyz(quat_wxyz: Floats) -> Floats:
+    """Rotations of quaternions of any non-zero length, (..., 4) -> (..., 3, 3)."""
+    w, x, y, z = np.moveaxis(quat_wxyz / np.linalg.norm(quat_wxyz, axis=-1, keepdims=True), -1, 0)
+    return np.stack([
+        np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
+        np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
+        np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1)], -2)
+
+
+def camera_from_view(rays: Floats) -> Floats:
+    """Rotations that turn a camera to look along given rays without rolling it.
+
+    Args:
+        rays: x/z, y/z of the view directions in the camera, (..., 2).
+
+    Returns:
+        camera_from_view, (..., 3, 3): column z is the ray, column x lies in the camera's xz plane.
+    """
+    z = np.concatenate([rays, np.ones((*rays.shape[:-1], 1))], -1)
+    z = z / np.linalg.norm(z, axis=-1, keepdims=True)
+    x = np.stack([z[..., 2], np.zeros_like(z[..., 0]), -z[..., 0]], -1)
+    x = x / np.linalg.norm(x, axis=-1, keepdims=True)
+    return np.stack([x, np.cross(z, x), z], -1)
+
+
+def align_similarity(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
+    """Scale, rotation and translation that bring `source` closest to `target`, both (..., J, 3).
+
+    Returns scale (...), rotation (..., 3, 3), translation (..., 3) with
+    target ~ scale * source @ rotation.T + translation.
+    Umeyama, "Least-squares estimation of transformation parameters", PAMI 1991, eq. 38-42.
+    """
+    mean_s, mean_t = source.mean(-2, keepdims=True), target.mean(-2, keepdims=True)
+    s, t = source - mean_s, target - mean_t
+    u, d, vt = np.linalg.svd(np.swapaxes(t, -1, -2) @ s)
+    sign = np.ones_like(d)
+    sign[..., -1] = np.sign(np.linalg.det(u @ vt))
+    rotation = (u * sign[..., None, :]) @ vt
+    scale = (d * sign).sum(-1) / np.maximum((s * s).sum((-1, -2)), 1e-12)
+    moved = scale[..., None] * np.einsum('...ij,...j->...i', rotation, mean_s[..., 0, :])
+    return scale, rotation, mean_t[..., 0, :] - moved
