@@ -1,0 +1,87 @@
+"""The one page that knows the order of the stages: live node, replay, commands and tests call it."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from time import perf_counter
+
+from .config import PipelineConfig
+from .detection import load_detector, load_visibility
+from .errors import InputError
+from .inference import open_model
+from .lifting import load_lifter
+from .tracking import load_tracker
+from .trajectory import load_trajectory
+from .types import Frame, People
+
+logger = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Frames in, people out.
+
+    Raises:
+        ConfigError, ModelError: The configuration cannot work or a model is missing.
+    """
+
+    def __init__(self, config: PipelineConfig | None = None) -> None:
+        self.config = config or PipelineConfig()
+        models = partial(open_model, device=self.config.device, threads=self.config.threads)
+        self._detect = load_detector(self.config.detection, models)
+        self._visibility = load_visibility(self.config.detection)
+        self._track = load_tracker(self.config.tracking)
+        self._lift = load_lifter(self.config.lifting, models)
+        self._place = load_trajectory(self.config.trajectory)
+        self._last_stamp_ns: int | None = None
+        self.stage_ms: dict[str, float] = {}      # of the last frame, in the order of the stages
+
+    @property
+    def backends(self) -> dict[str, str]:
+        """Which runtime runs which network, e.g. {'detection': 'onnxruntime cpu'}."""
+        return {'detection': self._detect.backend, 'lifting': self._lift.backend}
+
+    def __call__(self, frame: Frame) -> People:
+        """Everybody in this frame.
+
+        A stamp before the last one (a bag that loops) starts afresh; ids are not used again.
+
+        Raises:
+            InputError: The stamp is the last frame's.
+        """
+        self._check_time(frame.stamp_ns)
+        self.stage_ms = {}
+        with self._timed('detection'):
+            detections = frame.detections
+            if detections is None:
+                detections = self._detect(frame.image)
+        with self._timed('tracking'):
+            tracks = self._track.update(detections, frame)
+        with self._timed('visibility'):
+            tracks = self._visibility.update(tracks, frame)
+        with self._timed('lifting'):
+            poses = self._lift.update(tracks, frame)
+        with self._timed('trajectory'):
+            return self._place.update(poses, frame)
+
+    def reset(self) -> None:
+        """Forget everybody; later people get new ids."""
+        for stage in (self._detect, self._track, self._visibility, self._lift, self._place):
+            stage.reset()
+        self._last_stamp_ns = None
+
+    def _check_time(self, stamp_ns: int) -> None:
+        last = self._last_stamp_ns
+        if last is not None and stamp_ns == last:
+            raise InputError(f'Expected a new stamp, got {stamp_ns} ns twice; is the image published twice?')
+        if last is not None and stamp_ns < last:
+            logger.warning('Time went back by %.3f s: starting afresh.', (last - stamp_ns) / 1e9)
+            self.reset()
+        self._last_stamp_ns = stamp_ns
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        self.stage_ms[stage] = (perf_counter() - start) * 1e3
