@@ -1,4 +1,5 @@
 """People in 3D from one moving camera, also while they are hidden."""
 from pkgutil import extend_path
 
-__path__ = extend_path(__path__, __name__)   # the source tree and the colcon overlay are one package
+# The source tree and the colcon overlay are one package.
+__path__ = extend_path(__path__, __name__)

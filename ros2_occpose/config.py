@@ -1,8 +1,11 @@
-"""Every default, once: one frozen dataclass per stage; ROS parameters and command options derive from it."""
+"""Every default, once: one frozen dataclass per stage.
+
+ROS parameters and command options derive from it.
+"""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,10 +16,10 @@ from .errors import ConfigError
 C = TypeVar('C')
 
 
-def param(default: Any, help: str, *, ge: float | None = None, le: float | None = None,
-          choices: tuple[str, ...] | None = None) -> Any:
+def param(default: object, about: str, *, ge: float | None = None, le: float | None = None,
+          choices: tuple[str, ...] | None = None) -> Any:  # noqa: ANN401, of the field's own type
     """A field with its explanation and bounds."""
-    return field(default=default, metadata={'help': help, 'ge': ge, 'le': le, 'choices': choices})
+    return field(default=default, metadata={'help': about, 'ge': ge, 'le': le, 'choices': choices})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,19 +33,21 @@ class Validated:
                 object.__setattr__(self, f.name, _checked(type(self).__name__, f, value))
 
 
-def _checked(owner: str, f: Any, value: Any) -> Any:
+def _checked(owner: str, f: Field[Any], value: Any) -> Any:  # noqa: ANN401
     where = f'{owner}.{f.name}'
     wanted = type(f.default)
     if wanted is float and type(value) is int:
         value = float(value)
     if type(value) is not wanted:
-        raise ConfigError(f'{where} expects {wanted.__name__}, got {value!r}; {f.metadata["help"]}')
+        raise ConfigError(
+            f'{where} expects {wanted.__name__}, got {value!r}; {f.metadata["help"]}')
     low, high, choices = (f.metadata.get(key) for key in ('ge', 'le', 'choices'))
     if choices is not None and value not in choices:
         raise ConfigError(f'{where} expects one of {", ".join(choices)}, got {value!r}.')
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         bounds = f'from {low}' if high is None else f'from {low} to {high}'
-        raise ConfigError(f'{where} expects a number {bounds}, got {value!r}; {f.metadata["help"]}')
+        raise ConfigError(
+            f'{where} expects a number {bounds}, got {value!r}; {f.metadata["help"]}')
     return value
 
 
@@ -52,7 +57,8 @@ class DetectionConfig(Validated):
 
     detector: str = param('blazepose', 'Name of an entry of kind detector in models.yaml.')
     max_people: int = param(12, 'People looked at in one image.', ge=1, le=64)
-    tiles_per_frame: int = param(1, 'Image tiles searched for new people in each frame; 0: never.', ge=0, le=64)
+    tiles_per_frame: int = param(
+        1, 'Image tiles searched for new people in each frame; 0: never.', ge=0, le=64)
     min_score: float = param(0.5, 'Least probability of a person to be reported.', ge=0, le=1)
     flow: bool = param(True, 'Distrust joints that do not move with the image (optical flow).')
 
@@ -70,7 +76,8 @@ class LiftingConfig(Validated):
     """Turning 2D tracks into 3D skeletons."""
 
     lifter: str = param('gated_causal', 'Name of an entry of kind lifter in models.yaml.')
-    min_visibility: float = param(0.3, 'Least visibility for a joint to count as seen.', ge=0, le=1)
+    min_visibility: float = param(
+        0.3, 'Least visibility for a joint to count as seen.', ge=0, le=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +85,16 @@ class TrajectoryConfig(Validated):
     """Placing skeletons in the world (gated convolution, eq. 9)."""
 
     window: int = param(20, 'Frames solved together.', ge=3, le=500)
-    min_visibility: float = param(0.3, 'Least visibility for a joint to constrain the trajectory.', ge=0, le=1)
-    pixel_std: float = param(3.0, 'Standard deviation of 2D keypoints [px at 500 px focal length].', ge=0.1, le=100)
-    speed_std: float = param(1.2, 'Standard deviation of walking speed, first order continuity [m/s].', ge=0.01)
-    acceleration_std: float = param(2.5, 'Standard deviation of acceleration, second order continuity [m/s^2].',
-                                    ge=0.01)
-    scale_std: float = param(0.07, 'Relative uncertainty of body size, hence of distance.', ge=0, le=1)
+    min_visibility: float = param(
+        0.3, 'Least visibility for a joint to constrain the trajectory.', ge=0, le=1)
+    pixel_std: float = param(
+        3.0, 'Standard deviation of 2D keypoints [px at 500 px focal length].', ge=0.1, le=100)
+    speed_std: float = param(
+        1.2, 'Standard deviation of walking speed, first order continuity [m/s].', ge=0.01)
+    acceleration_std: float = param(
+        2.5, 'Standard deviation of acceleration, second order continuity [m/s^2].', ge=0.01)
+    scale_std: float = param(
+        0.07, 'Relative uncertainty of body size, hence of distance.', ge=0, le=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +109,8 @@ class PipelineConfig(Validated):
     trajectory: TrajectoryConfig = field(default_factory=TrajectoryConfig)
 
 
-def flatten(config: Any, prefix: str = '') -> Iterator[tuple[str, Any, Any]]:
+def flatten(config: Any, prefix: str = '') -> Iterator[  # noqa: ANN401, any dataclass
+        tuple[str, Field[Any], Any]]:
     """(dotted name, dataclass field, value) of every leaf, in order."""
     for f in fields(config):
         value = getattr(config, f.name)
@@ -112,6 +124,7 @@ def override(config: C, values: Mapping[str, Any]) -> C:
     """The same configuration with some leaves replaced.
 
     Args:
+        config: Any of the configurations.
         values: Dotted names such as `tracking.max_gap_s`, or nested mappings.
 
     Raises:
@@ -131,13 +144,15 @@ def override(config: C, values: Mapping[str, Any]) -> C:
         if name not in known:
             raise ConfigError(f'Unknown parameter {name!r} of {type(config).__name__}; '
                               f'expected one of {", ".join(sorted(known))}.')
-    return replace(config, **{  # type: ignore[type-var]
-        name: override(getattr(config, name), value) if is_dataclass(getattr(config, name)) else value
-        for name, value in nested.items()})
+    changes = {}
+    for name, value in nested.items():
+        old = getattr(config, name)
+        changes[name] = override(old, value) if is_dataclass(old) else value
+    return replace(config, **changes)  # type: ignore[type-var]
 
 
 def load_overrides(path: Path) -> dict[str, Any]:
-    """The overrides in a ROS parameter file (`/**: ros__parameters: ...`) or in a plain YAML mapping.
+    """The overrides in a ROS parameter file (`/**: ros__parameters: ...`) or a plain YAML mapping.
 
     Raises:
         ConfigError: The file is missing or is not such a mapping.

@@ -1,4 +1,4 @@
-"""SE(3), lenses, rays and alignment. Quaternions are wxyz; lengths are metres; angles are radians."""
+"""SE(3), lenses, rays and alignment. Quaternions are wxyz, lengths metres, angles radians."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -45,8 +45,9 @@ class Camera:
             d = np.zeros(_LENSES[self.distortion_model][0])
         if d.size not in _LENSES[self.distortion_model] or not np.isfinite(d).all():
             wanted = ' or '.join(map(str, _LENSES[self.distortion_model]))
-            raise CameraError(f'Expected {wanted} finite coefficients D for {self.distortion_model}, '
-                              f'got {d.tolist()}.')
+            raise CameraError(
+                f'Expected {wanted} finite coefficients D for {self.distortion_model}, '
+                f'got {d.tolist()}.')
         object.__setattr__(self, 'k', k)
         object.__setattr__(self, 'd', d)
 
@@ -54,7 +55,8 @@ class Camera:
     def from_hfov(width: int, height: int, hfov_deg: float) -> Camera:
         """A lens without distortion that sees `hfov_deg` from left to right."""
         if not 1.0 <= hfov_deg < 179.0:
-            raise CameraError(f'Expected a horizontal field of view of 1 to 179 degrees, got {hfov_deg}.')
+            raise CameraError(
+                f'Expected a horizontal field of view of 1 to 179 degrees, got {hfov_deg}.')
         f = 0.5 * width / np.tan(np.radians(hfov_deg) / 2)
         return Camera(width, height, np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1]]))
 
@@ -79,12 +81,12 @@ class Camera:
         elif self.distortion_model == 'equidistant':
             rays = cv2.fisheye.undistortPoints(flat, self.k, self.d)
         else:
-            rays = cv2.undistortPointsIter(
-                flat, self.k, self.d, None, None, (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9))
+            until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9)
+            rays = cv2.undistortPointsIter(flat, self.k, self.d, None, None, until)
         return rays.reshape(np.shape(points_px))
 
     def project(self, points_camera: Floats) -> Floats:
-        """Pixels of points in front of the camera, (..., 3) -> (..., 2); NaN for points behind it."""
+        """Pixels of points in front of the camera, (..., 3) -> (..., 2); NaN behind it."""
         flat = np.ascontiguousarray(points_camera, float).reshape(-1, 1, 3)
         if not len(flat):
             return np.zeros((*np.shape(points_camera)[:-1], 2))
@@ -132,13 +134,16 @@ def transform(a_from_b: Floats, points_b: Floats) -> Floats:
 def quat_wxyz_from_matrix(rotation: Floats) -> Floats:
     """Unit quaternions of rotations, (..., 3, 3) -> (..., 4), w >= 0.
 
-    Markley, "Unit quaternion from rotation matrix", 2008: the column of largest norm, stable everywhere.
+    Markley, "Unit quaternion from rotation matrix", 2008: the column of largest norm, which is
+    stable everywhere.
     """
     r = rotation
     xx, yy, zz = r[..., 0, 0], r[..., 1, 1], r[..., 2, 2]
-    wx, wy, wz = r[..., 2, 1] - r[..., 1, 2], r[..., 0, 2] - r[..., 2, 0], r[..., 1, 0] - r[..., 0, 1]
-    xy, xz, yz = r[..., 1, 0] + r[..., 0, 1], r[..., 0, 2] + r[..., 2, 0], r[..., 2, 1] + r[..., 1, 2]
-    columns = np.stack([                                            # (..., 4, 4), each a multiple of q
+    rt = np.swapaxes(r, -1, -2)
+    odd, even = r - rt, r + rt
+    wx, wy, wz = odd[..., 2, 1], odd[..., 0, 2], odd[..., 1, 0]
+    xy, xz, yz = even[..., 0, 1], even[..., 0, 2], even[..., 1, 2]
+    columns = np.stack([                                      # (..., 4, 4), each a multiple of q
         np.stack([1 + xx + yy + zz, wx, wy, wz], -1),
         np.stack([wx, 1 + xx - yy - zz, xy, xz], -1),
         np.stack([wy, xy, 1 - xx + yy - zz, yz], -1),

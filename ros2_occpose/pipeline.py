@@ -1,4 +1,7 @@
-"""The one page that knows the order of the stages: live node, replay, commands and tests call it."""
+"""The one page that knows the order of the stages.
+
+Live node, replay, commands and tests call it.
+"""
 from __future__ import annotations
 
 import logging
@@ -74,7 +77,8 @@ class Pipeline:
     def _check_time(self, stamp_ns: int) -> None:
         last = self._last_stamp_ns
         if last is not None and stamp_ns == last:
-            raise InputError(f'Expected a new stamp, got {stamp_ns} ns twice; is the image published twice?')
+            raise InputError(
+                f'Expected a new stamp, got {stamp_ns} ns twice; is the image published twice?')
         if last is not None and stamp_ns < last:
             logger.warning('Time went back by %.3f s: starting afresh.', (last - stamp_ns) / 1e9)
             self.reset()

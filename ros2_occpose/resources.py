@@ -1,4 +1,4 @@
-"""Where the files that come with the package lie: in the source tree, a ROS share folder or a pip prefix."""
+"""Where the files of the package lie: in the source tree, a ROS share folder or a pip prefix."""
 from __future__ import annotations
 
 import os
@@ -27,11 +27,12 @@ def resource(*parts: str) -> Path:
         if path.exists():
             return path
     tried = ', '.join(str(root) for root in _roots())
-    raise ModelError(f'{"/".join(parts)} is not installed (looked in {tried}); install the package again.')
+    raise ModelError(
+        f'{"/".join(parts)} is not installed (looked in {tried}); install the package again.')
 
 
 def cache_folder() -> Path:
-    """Where fetched and converted models are kept: $OCCPOSE_CACHE, else $XDG_CACHE_HOME/occpose."""
+    """Where models are kept once fetched: $OCCPOSE_CACHE, else $XDG_CACHE_HOME/occpose."""
     chosen = os.environ.get('OCCPOSE_CACHE')
     base = os.environ.get('XDG_CACHE_HOME') or str(Path.home() / '.cache')
     return Path(chosen) if chosen else Path(base) / 'occpose'

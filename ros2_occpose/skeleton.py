@@ -1,8 +1,9 @@
-"""Joint sets, parents, mirror pairs and the conversions between them: no joint index anywhere else."""
+"""Joint sets, parents, mirror pairs and conversions: no joint index stands anywhere else."""
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Skeleton:
         partner = []
         for joint in self.joints:
             side, _, rest = joint.partition('_')
-            partner.append(self.index(f'{swap[side]}_{rest}') if side in swap else self.index(joint))
+            partner.append(self.index(f'{swap[side]}_{rest}' if side in swap else joint))
         return np.array(partner)
 
     def __hash__(self) -> int:
@@ -52,12 +53,12 @@ class Skeleton:
 
 
 def _limbs(*chains: str) -> tuple[tuple[str, str], ...]:
-    """(child, parent) pairs of chains written 'parent > child > grandchild'; '*' stands for both sides."""
+    """(child, parent) pairs of chains 'parent > child > grandchild'; '*' means both sides."""
     pairs: list[tuple[str, str]] = []
     for chain in chains:
         for side in ('left', 'right') if '*' in chain else ('',):
             names = [name.strip().replace('*', side) for name in chain.split('>')]
-            pairs += [(child, parent) for parent, child in zip(names, names[1:])
+            pairs += [(child, parent) for parent, child in pairwise(names)
                       if (child, parent) not in pairs]
     return tuple(pairs)
 
@@ -80,11 +81,12 @@ H36M17 = Skeleton(
 
 SMPL24 = Skeleton(
     'smpl24',
-    ('pelvis', 'left_hip', 'right_hip', 'spine1', 'left_knee', 'right_knee', 'spine2', 'left_ankle',
-     'right_ankle', 'spine3', 'left_foot', 'right_foot', 'neck', 'left_collar', 'right_collar', 'head',
-     'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist',
-     'left_hand', 'right_hand'),
-    _limbs('pelvis > *_hip > *_knee > *_ankle > *_foot', 'pelvis > spine1 > spine2 > spine3 > neck > head',
+    ('pelvis', 'left_hip', 'right_hip', 'spine1', 'left_knee', 'right_knee', 'spine2',
+     'left_ankle', 'right_ankle', 'spine3', 'left_foot', 'right_foot', 'neck', 'left_collar',
+     'right_collar', 'head', 'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow',
+     'left_wrist', 'right_wrist', 'left_hand', 'right_hand'),
+    _limbs('pelvis > *_hip > *_knee > *_ankle > *_foot',
+           'pelvis > spine1 > spine2 > spine3 > neck > head',
            'spine3 > *_collar > *_shoulder > *_elbow > *_wrist > *_hand'))
 
 BLAZEPOSE33 = Skeleton(
@@ -92,26 +94,28 @@ BLAZEPOSE33 = Skeleton(
     ('nose', 'left_eye_inner', 'left_eye', 'left_eye_outer', 'right_eye_inner', 'right_eye',
      'right_eye_outer', 'left_ear', 'right_ear', 'left_mouth', 'right_mouth', 'left_shoulder',
      'right_shoulder', 'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_pinky',
-     'right_pinky', 'left_index', 'right_index', 'left_thumb', 'right_thumb', 'left_hip', 'right_hip',
-     'left_knee', 'right_knee', 'left_ankle', 'right_ankle', 'left_heel', 'right_heel',
-     'left_foot_index', 'right_foot_index'),
+     'right_pinky', 'left_index', 'right_index', 'left_thumb', 'right_thumb', 'left_hip',
+     'right_hip', 'left_knee', 'right_knee', 'left_ankle', 'right_ankle', 'left_heel',
+     'right_heel', 'left_foot_index', 'right_foot_index'),
     _limbs('nose > *_eye_inner > *_eye > *_eye_outer > *_ear', 'nose > *_mouth',
-           'nose > *_shoulder > *_elbow > *_wrist > *_pinky', '*_wrist > *_index', '*_wrist > *_thumb',
-           '*_shoulder > *_hip > *_knee > *_ankle > *_heel', '*_ankle > *_foot_index'))
+           'nose > *_shoulder > *_elbow > *_wrist > *_pinky', '*_wrist > *_index',
+           '*_wrist > *_thumb', '*_shoulder > *_hip > *_knee > *_ankle > *_heel',
+           '*_ankle > *_foot_index'))
 
 HALPE26 = Skeleton(
     'halpe26',
-    COCO17.joints + ('head', 'neck', 'hip', 'left_big_toe', 'right_big_toe', 'left_small_toe',
-                     'right_small_toe', 'left_heel', 'right_heel'),
-    _limbs('hip > neck > nose > head', 'nose > *_eye > *_ear', 'neck > *_shoulder > *_elbow > *_wrist',
-           'hip > *_hip > *_knee > *_ankle > *_heel', '*_ankle > *_big_toe > *_small_toe'))
+    (*COCO17.joints, 'head', 'neck', 'hip', 'left_big_toe', 'right_big_toe', 'left_small_toe',
+     'right_small_toe', 'left_heel', 'right_heel'),
+    _limbs('hip > neck > nose > head', 'nose > *_eye > *_ear',
+           'neck > *_shoulder > *_elbow > *_wrist', 'hip > *_hip > *_knee > *_ankle > *_heel',
+           '*_ankle > *_big_toe > *_small_toe'))
 
 OPENPOSE25 = Skeleton(
     'openpose25',
-    ('nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow',
-     'left_wrist', 'hip', 'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee',
-     'left_ankle', 'right_eye', 'left_eye', 'right_ear', 'left_ear', 'left_big_toe', 'left_small_toe',
-     'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel'),
+    ('nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder',
+     'left_elbow', 'left_wrist', 'hip', 'right_hip', 'right_knee', 'right_ankle', 'left_hip',
+     'left_knee', 'left_ankle', 'right_eye', 'left_eye', 'right_ear', 'left_ear', 'left_big_toe',
+     'left_small_toe', 'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel'),
     _limbs('hip > neck > nose > *_eye > *_ear', 'neck > *_shoulder > *_elbow > *_wrist',
            'hip > *_hip > *_knee > *_ankle > *_heel', '*_ankle > *_big_toe > *_small_toe'))
 
@@ -153,8 +157,8 @@ def convert(points: NDArray[np.floating], scores: NDArray[np.floating], source: 
             target: Skeleton) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Points (..., J_in, D) and scores (..., J_in) in another joint set.
 
-    A joint made of several is as sure as the least sure of them. A joint that cannot be given has score 0
-    and lies at the mean of those that can.
+    A joint made of several is as sure as the least sure of them. A joint that cannot be given
+    has score 0 and lies at the mean of those that can.
     """
     if source is target:
         return points, scores

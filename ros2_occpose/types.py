@@ -1,10 +1,11 @@
 """The nouns between the stages, and the glossary of shapes.
 
 Letters: N people, T frames, J joints, B batch, C channels, V vertices, F faces.
-Suffixes: `_px` pixels of the image as received, `_camera` metres in the optical frame (x right, y down,
-z forward), `_world` metres in the world frame (z up), `_root` metres relative to the root joint in
-camera axes, `_s` seconds, `_ns` nanoseconds. `a_from_b` maps coordinates of b to coordinates of a.
-Every array keeps its full length: what was not seen has visibility 0 and a large std, never a hole.
+Suffixes: `_px` pixels of the image as received, `_camera` metres in the optical frame (x right,
+y down, z forward), `_world` metres in the world frame (z up), `_root` metres relative to the root
+joint in camera axes, `_s` seconds, `_ns` nanoseconds. `a_from_b` maps coordinates of b to
+coordinates of a. Every array keeps its full length: what was not seen has visibility 0 and a
+large std, never a hole.
 """
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ class CameraPoseSource(IntEnum):
 def require_shape(name: str, array: NDArray, *expected: int | None) -> None:
     """Raise `ShapeError` unless `array.shape` matches; None matches any length."""
     fits = len(expected) == array.ndim and all(
-        e is None or e == n for e, n in zip(expected, array.shape))
+        e is None or e == n for e, n in zip(expected, array.shape, strict=True))
     if not fits:
         wanted = ', '.join('*' if e is None else str(e) for e in expected)
         raise ShapeError(f'{name} must have shape ({wanted}), got {array.shape}.')
@@ -71,22 +72,23 @@ class Frame:
     """
 
     stamp_ns: int
-    image: Image                                 # (H, W, 3) BGR
+    image: Image                                # (H, W, 3) BGR
     camera: Camera
-    world_from_camera: Floats | None = None      # (4, 4); None: unknown, results stay in the camera frame
+    world_from_camera: Floats | None = None     # (4, 4); None: results stay in the camera frame
     camera_pose: CameraPoseSource = CameraPoseSource.NONE
-    detections: Detections | None = None         # people found by somebody else: the detector is skipped
+    detections: Detections | None = None        # found by somebody else: the detector is skipped
 
     def __post_init__(self) -> None:
         image = self.image
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
             raise InputError(
-                f'Expected a non-empty (H, W, 3) uint8 BGR image, got {image.shape} {image.dtype}; '
-                'check the image source.')
+                f'Expected a non-empty (H, W, 3) uint8 BGR image, got {image.shape} '
+                f'{image.dtype}; check the image source.')
         if self.camera.size != (image.shape[1], image.shape[0]):
             raise InputError(
-                f'Expected an image of {self.camera.width}x{self.camera.height} as the camera model says, '
-                f'got {image.shape[1]}x{image.shape[0]}; publish the CameraInfo of this image size.')
+                f'Expected an image of {self.camera.width}x{self.camera.height} as the camera '
+                f'model says, got {image.shape[1]}x{image.shape[0]}; publish the CameraInfo of '
+                'this image size.')
         if self.world_from_camera is not None:
             require_shape('world_from_camera', self.world_from_camera, 4, 4)
 
@@ -126,7 +128,7 @@ class Tracks:
     ids: Ints               # (N,) from 1 up, never reused
     states: Ints            # (N,) TrackState
     boxes_px: Floats        # (N, 4) x0 y0 x1 y1, measured or predicted
-    keypoints_px: Floats    # (N, 17, 2) measured where visibility > 0, else predicted; always finite
+    keypoints_px: Floats    # (N, 17, 2) measured where visibility > 0, else predicted; finite
     visibility: Floats      # (N, 17) what the detector saw in this frame, 0 where it saw nothing
     confidence: Floats      # (N,) 0..1 that this person exists; decays while unseen
     unseen_s: Floats        # (N,) time since the last matched detection
@@ -155,9 +157,9 @@ class Poses:
 
     tracks: Tracks
     joints_root: Floats     # (N, 17, 3) [m], filled in for hidden joints too; the root row is 0
-    std: Floats             # (N, 17) [m] of each joint relative to the root, an isotropic Gaussian's
+    std: Floats             # (N, 17) [m] of each joint relative to the root, isotropic Gaussian
     rays: Floats            # (N, 17, 2) x/z, y/z of the joint in the undistorted image; finite
-    visibility: Floats      # (N, 17) how well `rays` was seen; 0: not at all, or not given by the detector
+    visibility: Floats      # (N, 17) how well `rays` was seen; 0: not seen, or never given
 
     def __post_init__(self) -> None:
         n, j = len(self.tracks), len(H36M17.joints)
@@ -172,14 +174,14 @@ class Poses:
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """Where everybody is, in the world frame (in the camera frame when the camera pose is unknown)."""
+    """Where everybody is, in the world frame (without a camera pose: in the camera frame)."""
 
     stamp_ns: int
     camera_pose: CameraPoseSource
     poses: Poses
     root: Floats            # (N, 3) [m]
     root_covariance: Floats        # (N, 3, 3) [m^2]
-    root_quat_wxyz: Floats  # (N, 4) body axes: x out of the chest, y to the person's left, z to the head
+    root_quat_wxyz: Floats  # (N, 4) x out of the chest, y to the person's left, z to the head
     velocity: Floats        # (N, 3) [m/s]
     velocity_covariance: Floats    # (N, 3, 3)
     joints: Floats          # (N, 17, 3) [m], h36m17
@@ -209,30 +211,46 @@ class People:
 class Detector(Protocol):
     """Finds people in one image."""
 
-    def __call__(self, image: Image) -> Detections: ...
+    def __call__(self, image: Image) -> Detections:
+        """Everybody found, best first."""
+        ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forget earlier images."""
+        ...
 
 
 class Tracker(Protocol):
     """Gives people an id and keeps it."""
 
-    def update(self, detections: Detections, frame: Frame) -> Tracks: ...
+    def update(self, detections: Detections, frame: Frame) -> Tracks:
+        """Everybody followed, seen in this frame or not."""
+        ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forget everybody; ids go on counting."""
+        ...
 
 
 class Lifter(Protocol):
     """Turns 2D tracks into 3D skeletons; causal: later frames never change an earlier answer."""
 
-    def update(self, tracks: Tracks, frame: Frame) -> Poses: ...
+    def update(self, tracks: Tracks, frame: Frame) -> Poses:
+        """The skeletons of all tracks, in their order."""
+        ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forget everybody."""
+        ...
 
 
 class Trajectory(Protocol):
     """Places skeletons in the world."""
 
-    def update(self, poses: Poses, frame: Frame) -> People: ...
+    def update(self, poses: Poses, frame: Frame) -> People:
+        """Everybody in the world frame, in the order of the poses."""
+        ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forget everybody."""
+        ...
