@@ -1,0 +1,29 @@
+# Source this file in bash: ROS 2, the built workspace, the Python environment and the DDS profile.
+#
+#   source scripts/env.sh                              # Jazzy, or what ROS_DISTRO says
+#   export ROS_DISTRO=kilted; source scripts/env.sh    # another one made by scripts/bootstrap.sh
+#
+# shellcheck shell=bash
+_occpose_source() {
+  local root distro suffix=''
+  root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || return 1
+  distro=${ROS_DISTRO:-jazzy}
+  [ "$distro" = jazzy ] || suffix=-$distro
+  if [ ! -f "$root/install$suffix/setup.bash" ] || [ ! -f "$root/.venv$suffix/bin/activate" ]; then
+    echo "env.sh: no workspace for ROS 2 $distro here; make it with:" \
+      "ROS_DISTRO=$distro bash $root/scripts/bootstrap.sh" >&2
+    return 1
+  fi
+  case ":${AMENT_PREFIX_PATH:-}" in
+    *":$root/install$suffix/"*) ;;   # sourced before: harmless
+    *":$root/install"*)
+      echo "env.sh: another distribution of this clone is active; open a new shell." >&2
+      return 1 ;;
+  esac
+  # shellcheck source=/dev/null
+  source "$root/.venv$suffix/bin/activate" && source "$root/install$suffix/setup.bash" || return 1
+  # Without the profile Fast DDS loses images. Jazzy reads the first name, Kilted the second.
+  export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$root/config/fastdds.xml}
+  export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$root/config/fastdds.xml}
+}
+_occpose_source
