@@ -1,0 +1,1 @@
+"""The subcommands of occpose, one module each."""

@@ -1,0 +1,8 @@
+"""How a network runs; knows nothing about people."""
+from __future__ import annotations
+
+from .load import load_session, open_model
+from .registry import ModelEntry, models
+from .session import OpenModel, Session
+
+__all__ = ['ModelEntry', 'OpenModel', 'Session', 'load_session', 'models', 'open_model']

@@ -1,0 +1,71 @@
+"""Model files on disk: checksums, writing all or nothing, one writer at a time."""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..resources import cache_folder
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file's content, in hexadecimal."""
+    with path.open('rb') as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def remembered_sha256(path: Path) -> str:
+    """The checksum, computed once for each path, size and time of change; for a quick start."""
+    memory, status = cache_folder() / 'checksums.json', path.stat()
+    key, stamp = str(path.resolve()), [status.st_size, status.st_mtime_ns]
+    try:
+        known = json.loads(memory.read_text())
+        size, mtime_ns, digest = known[key]
+        if [size, mtime_ns] == stamp:
+            return str(digest)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass                            # nothing remembered: compute
+    digest = sha256(path)
+    try:
+        with locked(memory):
+            try:
+                known = dict(json.loads(memory.read_text()))
+            except (OSError, ValueError, TypeError):
+                known = {}
+            write_atomically(memory, json.dumps({**known, key: [*stamp, digest]}, indent=0).encode())
+    except OSError:
+        pass                            # a read-only cache only costs time
+    return digest
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that nobody ever sees half of it; its folder is made when missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from making the same file until the block ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f'.{path.name}.lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,148 @@
+"""What models.yaml declares, and where the files are."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import ModelError
+from ..resources import cache_folder, resource
+from .files import remembered_sha256, sha256
+
+KINDS = ('detector', 'lifter', 'part')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """A TFLite file inside a Python package, and how it becomes the model."""
+
+    package: str
+    version: str
+    member: str                 # path inside the package's wheel
+    sha256: str                 # of the member
+    inputs: Mapping[str, str] = field(default_factory=dict)     # TFLite name -> name in the model
+    outputs: Mapping[str, str] = field(default_factory=dict)    # the same; others are cut off
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One entry of models.yaml; the comment on top of that file explains each field."""
+
+    name: str
+    kind: str
+    licence: str
+    file: str | None = None
+    sha256: str | None = None
+    inputs: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
+    skeleton: str | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)      # role -> name of an entry
+    fetch: Fetch | None = None
+    note: str = ''
+
+    @property
+    def cure(self) -> str:
+        """What to do when the file is missing or damaged."""
+        if self.fetch is not None:
+            return f'run: occpose models fetch {self.name}'
+        return f'put it into {cache_folder()}' + (f' ({self.note})' if self.note else '')
+
+
+def models() -> dict[str, ModelEntry]:
+    """Name -> entry of models/models.yaml.
+
+    Raises:
+        ModelError: The file is missing or not as it must be.
+    """
+    return read_models(resource('models', 'models.yaml'))
+
+
+def read_models(path: Path) -> dict[str, ModelEntry]:
+    """Name -> entry of a file of this form."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ModelError(f'Cannot read {path}: {error}') from error
+    if not isinstance(content, dict):
+        raise ModelError(f'Expected a mapping of names to models in {path}, got {type(content).__name__}.')
+    entries = {name: _entry(path, name, values) for name, values in content.items()}
+    for entry in entries.values():
+        for part in entry.parts.values():
+            if part not in entries:
+                raise ModelError(f'{path}: {entry.name} has the part {part!r}, which is no entry.')
+    return entries
+
+
+def _entry(path: Path, name: str, values: Any) -> ModelEntry:
+    try:
+        values = dict(values)
+        if 'fetch' in values:
+            values['fetch'] = Fetch(**{key: _frozen(value) for key, value in values['fetch'].items()})
+        values['inputs'] = {key: tuple(shape) for key, shape in values.get('inputs', {}).items()}
+        entry = ModelEntry(name=name, **values)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f'{path}: the entry {name!r} is not as it must be: {error}.') from error
+    if entry.kind not in KINDS:
+        raise ModelError(f'{path}: {name} expects a kind of {", ".join(KINDS)}, got {entry.kind!r}.')
+    if bool(entry.file) == bool(entry.parts) or bool(entry.file) != bool(entry.sha256):
+        raise ModelError(f'{path}: {name} needs either file and sha256, or parts.')
+    return entry
+
+
+def _frozen(value: Any) -> Any:
+    return value if isinstance(value, dict) else str(value)
+
+
+def find_entry(name: str) -> ModelEntry:
+    """The entry of this name.
+
+    Raises:
+        ModelError: There is none.
+    """
+    entries = models()
+    if name not in entries:
+        raise ModelError(f'Unknown model {name!r}; expected one of {", ".join(entries)} '
+                         '(occpose models list).')
+    return entries[name]
+
+
+def with_parts(entry: ModelEntry) -> list[ModelEntry]:
+    """The entries with a file that this one consists of: itself, or its parts."""
+    entries = models()
+    return [entry] if entry.file else [entries[part] for part in entry.parts.values()]
+
+
+def find_file(entry: ModelEntry) -> Path | None:
+    """Where the entry's file is, fetched or shipped; None when it is nowhere."""
+    if entry.file is None:
+        raise ModelError(f'{entry.name} has no file of its own but consists of '
+                         f'{", ".join(entry.parts.values())}; open those.')
+    cached = cache_folder() / entry.file
+    if cached.exists():
+        return cached
+    try:
+        return resource('models', entry.file)
+    except ModelError:
+        return None
+
+
+def is_intact(entry: ModelEntry, path: Path, *, thorough: bool = False) -> bool:
+    """Whether a file has the declared checksum; `thorough` reads it even when it was checked before."""
+    return (sha256(path) if thorough else remembered_sha256(path)) == entry.sha256
+
+
+def checked_file(entry: ModelEntry) -> Path:
+    """Where the entry's intact file is.
+
+    Raises:
+        ModelError: It is missing or has another checksum than declared.
+    """
+    path = find_file(entry)
+    if path is None:
+        raise ModelError(f'The file {entry.file} of model {entry.name} is missing; {entry.cure}')
+    if not is_intact(entry, path):
+        raise ModelError(f'{path} is damaged or of another version: expected sha256 {entry.sha256}, '
+                         f'got {sha256(path)}; to repair, {entry.cure}')
+    return path
