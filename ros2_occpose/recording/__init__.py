@@ -1,0 +1,1 @@
+"""Files in, files out, pictures: everything about recordings, without ROS."""

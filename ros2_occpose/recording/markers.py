@@ -1,0 +1,110 @@
+"""What RViz and Foxglove show of people, as plain shapes: bones, joints, label, uncertainty."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+from ..geometry import quat_wxyz_from_matrix
+from ..skeleton import H36M17
+from ..types import Floats, TrackState
+from .humans import Bools, Humans, inferred
+from .palette import colour
+
+BONE_M, HIDDEN_BONE_M, JOINT_M, TEXT_M = 0.035, 0.018, 0.06, 0.16      # widths, text height [m]
+HIDDEN_ALPHA = 0.35
+LABEL_ABOVE_HEAD_M = 0.3
+VELOCITY_SHOWN_S = 0.5      # the arrow ends where the person will be after this time
+
+
+class Shape(IntEnum):
+    """The values of visualization_msgs/Marker.type that are used."""
+
+    ARROW = 0
+    SPHERE = 2
+    LINE_LIST = 5
+    SPHERE_LIST = 7
+    TEXT = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marker:
+    """One visualization_msgs/Marker."""
+
+    namespace: str
+    id: int
+    shape: Shape
+    scale: tuple[float, float, float]
+    rgba: tuple[float, float, float, float]
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    quat_wxyz: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    points: Floats = field(default_factory=lambda: np.zeros((0, 3)))     # (P, 3) [m]
+    text: str = ''
+
+
+def markers_of(humans: Humans) -> list[Marker]:
+    """Everything to be shown of one frame; people just lost are not shown."""
+    hidden = inferred(humans)
+    shown = [i for i in range(len(humans)) if humans.states[i] != TrackState.LOST]
+    return [marker for i in shown for marker in _person(humans, i, hidden[i])]
+
+
+def _person(humans: Humans, i: int, hidden: Bools) -> Iterator[Marker]:
+    person, rgb = int(humans.ids[i]), colour(int(humans.ids[i]))
+    joints = humans.joints[i]
+    yield from _skeleton(person, rgb, joints, hidden)
+    state = TrackState(humans.states[i])
+    yield Marker(
+        namespace='label', id=person, shape=Shape.TEXT, scale=(0.0, 0.0, TEXT_M),
+        rgba=(1.0, 1.0, 1.0, 1.0), position=_above(humans, i),
+        text=f'{person}' if state is TrackState.TRACKED else f'{person} {state.name.lower()}')
+    yield from _uncertainty(person, rgb, humans.root[i], humans.root_covariance[i])
+    if np.isfinite(humans.velocity[i]).all():
+        tip = humans.root[i] + VELOCITY_SHOWN_S * humans.velocity[i]
+        yield Marker(namespace='velocity', id=person, shape=Shape.ARROW, scale=(0.03, 0.07, 0.1),
+                     rgba=(*rgb, 0.9), points=np.stack([humans.root[i], tip]))
+
+
+def _skeleton(person: int, rgb: tuple[float, float, float], joints: Floats,
+              hidden: Bools) -> Iterator[Marker]:
+    known: Bools = np.asarray(np.isfinite(joints).all(-1))
+    bones = [bone for bone in H36M17.bones if known[list(bone)].all()]
+    for name, width, alpha, wanted in (('seen', BONE_M, 1.0, False),
+                                       ('hidden', HIDDEN_BONE_M, HIDDEN_ALPHA, True)):
+        pairs = [bone for bone in bones if hidden[list(bone)].any() == wanted]
+        if pairs:
+            yield Marker(namespace=f'{name}_bones', id=person, shape=Shape.LINE_LIST,
+                         scale=(width, 0.0, 0.0), rgba=(*rgb, alpha),
+                         points=joints[np.array(pairs).ravel()])
+        chosen = known & (hidden == wanted)
+        if chosen.any():
+            yield Marker(namespace=f'{name}_joints', id=person, shape=Shape.SPHERE_LIST,
+                         scale=(JOINT_M,) * 3, rgba=(*rgb, alpha), points=joints[chosen])
+
+
+def _uncertainty(person: int, rgb: tuple[float, float, float], root: Floats,
+                 covariance: Floats) -> Iterator[Marker]:
+    """One standard deviation of the root as an ellipsoid."""
+    if not (np.isfinite(covariance).all() and np.isfinite(root).all()):
+        return
+    variances, axes = np.linalg.eigh(covariance)
+    axes[:, 2] *= np.sign(np.linalg.det(axes))
+    width = 2 * np.sqrt(np.maximum(variances, 1e-6))
+    w, x, y, z = quat_wxyz_from_matrix(axes).tolist()
+    yield Marker(namespace='uncertainty', id=person, shape=Shape.SPHERE,
+                 scale=(float(width[0]), float(width[1]), float(width[2])), rgba=(*rgb, 0.18),
+                 position=_xyz(root), quat_wxyz=(w, x, y, z))
+
+
+def _above(humans: Humans, i: int) -> tuple[float, float, float]:
+    """A place above the head: up is against y in an optical frame, along z in the world."""
+    up = np.array((0.0, -1.0, 0.0) if humans.frame_id == humans.camera_frame else (0.0, 0.0, 1.0))
+    head = humans.joints[i, H36M17.index('head')]
+    return _xyz(head + LABEL_ABOVE_HEAD_M * up)
+
+
+def _xyz(point: Floats) -> tuple[float, float, float]:
+    x, y, z = point.tolist()
+    return x, y, z
