@@ -9,6 +9,7 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import yaml
 
 from .errors import ConfigError
@@ -38,6 +39,8 @@ def _checked(owner: str, f: Field[Any], value: Any) -> Any:  # noqa: ANN401
     wanted = type(f.default)
     if wanted is float and type(value) is int:
         value = float(value)
+    if wanted is tuple:
+        value = _numbers(where, f, value)
     if type(value) is not wanted:
         raise ConfigError(
             f'{where} expects {wanted.__name__}, got {value!r}; {f.metadata["help"]}')
@@ -49,6 +52,17 @@ def _checked(owner: str, f: Field[Any], value: Any) -> Any:  # noqa: ANN401
         raise ConfigError(
             f'{where} expects a number {bounds}, got {value!r}; {f.metadata["help"]}')
     return value
+
+
+def _numbers(where: str, f: Field[Any], value: Any) -> tuple[float, ...]:  # noqa: ANN401
+    try:
+        numbers = tuple(float(number) for number in value)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != len(f.default) or not np.isfinite(numbers).all():
+        raise ConfigError(f'{where} expects {len(f.default)} numbers, got {value!r}; '
+                          f'{f.metadata["help"]}')
+    return numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +121,47 @@ class PipelineConfig(Validated):
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
     trajectory: TrajectoryConfig = field(default_factory=TrajectoryConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishConfig(Validated):
+    """What the node publishes beside `humans`."""
+
+    markers: bool = param(True, 'Shapes for RViz and Foxglove.')
+    trail_s: float = param(
+        5.0, 'Length of the line behind each person in the markers [s]; 0: none.', ge=0, le=60)
+    overlay: bool = param(True, 'The image with the people drawn in, while somebody subscribes.')
+    stats: bool = param(True, 'Milliseconds of each stage.')
+    tf: bool = param(True, 'A frame human_<id> for each person on /tf.')
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeConfig(Validated):
+    """The live node around the pipeline."""
+
+    autostart: bool = param(True, 'Configure and activate without being told to.')
+    image_transport: str = param(
+        'raw', 'Subscribe to `image` or to `image/compressed`.', choices=('raw', 'compressed'))
+    rectified: bool = param(False, 'The images are rectified: use P of CameraInfo, no distortion.')
+    fallback_hfov_deg: float = param(
+        0.0, 'Horizontal field of view of a camera without calibration [deg]; 0: refuse it.',
+        ge=0, le=170)
+    use_people_2d: bool = param(
+        False, 'Take the people from the topic `people_2d` instead of detecting them.')
+    camera_pose: str = param(
+        'none', 'Where the pose of the camera comes from.',
+        choices=('none', 'static', 'tf', 'odometry', 'pose'))
+    world_frame: str = param(
+        'odom', 'Frame of all results while the pose of the camera is known.')
+    camera_mount: tuple[float, ...] = param(
+        (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
+        'Pose x y z [m] qx qy qz qw of the optical frame in what carries the camera: the world '
+        '(static), or the body whose odometry or pose arrives.')
+    pose_timeout_s: float = param(
+        0.1, 'Longest wait for the camera pose of an image [s].', ge=0, le=5)
+    no_image_after_s: float = param(
+        2.0, 'Complain when no image came for so long [s].', ge=0.1, le=3600)
+    publish: PublishConfig = field(default_factory=PublishConfig)
 
 
 def flatten(config: Any, prefix: str = '') -> Iterator[  # noqa: ANN401, any dataclass

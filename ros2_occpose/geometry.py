@@ -163,6 +163,23 @@ def matrix_from_quat_wxyz(quat_wxyz: Floats) -> Floats:
         np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1)], -2)
 
 
+def interpolate(start: Floats, end: Floats, fraction: float) -> Floats:
+    """The rigid transform (4, 4) a fraction of the way from one to another, at constant speed.
+
+    Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985: spherical interpolation.
+    """
+    first, last = quat_wxyz_from_matrix(start[:3, :3]), quat_wxyz_from_matrix(end[:3, :3])
+    cosine = float(first @ last)
+    if cosine < 0:
+        last, cosine = -last, -cosine               # the shorter way round
+    angle = np.arccos(min(cosine, 1.0))
+    weights = np.array([1 - fraction, fraction])
+    if angle > 1e-6:
+        weights = np.sin(weights * angle) / np.sin(angle)
+    rotation = matrix_from_quat_wxyz(weights[0] * first + weights[1] * last)
+    return se3(rotation, (1 - fraction) * start[:3, 3] + fraction * end[:3, 3])
+
+
 def camera_from_view(rays: Floats) -> Floats:
     """Rotations that turn a camera to look along given rays without rolling it.
 
