@@ -42,6 +42,7 @@ setup(
                            exclude=[f'{NAME}.ros', f'{NAME}.ros.*']),
     package_data={NAME: ['py.typed']},
     data_files=shared_files(),
+    options={'build': {'build_base': 'build-pip'}},     # build/ belongs to colcon
     python_requires='>=3.11',
     install_requires=['numpy>=1.26', 'scipy>=1.11', 'opencv-python-headless>=4.10,<5',
                       'pyyaml>=6', 'tqdm>=4.60'],

@@ -167,4 +167,6 @@ check_machine
 make_environment
 install_packages
 build_workspace
-say "ROS 2 $distro${underlay:+ from $underlay} is ready. To use it in a shell: source $root/scripts/env.sh"
+activate="source $root/scripts/env.sh"
+[ -z "$suffix" ] || activate="export ROS_DISTRO=$distro; $activate"
+say "ROS 2 $distro${underlay:+ from $underlay} is ready. To use it in a shell: $activate"

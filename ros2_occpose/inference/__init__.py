@@ -1,5 +1,4 @@
 """How a network runs; knows nothing about people."""
-
 from __future__ import annotations
 
 from .load import load_session, open_model
