@@ -1,4 +1,5 @@
 """How a network runs; knows nothing about people."""
+
 from __future__ import annotations
 
 from .load import load_session, open_model

@@ -1,4 +1,5 @@
 """Getting models out of Python packages, converted and checked, into the cache."""
+
 from __future__ import annotations
 
 import hashlib
@@ -10,15 +11,25 @@ import zipfile
 from pathlib import Path
 
 from ..errors import ModelError
-from ..resources import cache_folder
 from .files import locked, write_atomically
-from .registry import Fetch, ModelEntry, find_file, is_intact
+from .registry import Fetch, ModelEntry, cached_path, find_file, is_intact
 
 logger = logging.getLogger(__name__)
 
-# The wheel is only unpacked, never installed, so that any Python on any machine takes the same one.
-_PIP_FLAGS = ('--no-deps', '--only-binary=:all:', '--implementation', 'cp', '--python-version', '3.11',
-              '--abi', 'cp311', '--platform', 'manylinux_2_28_x86_64', '--disable-pip-version-check')
+# The wheel is only unpacked, never installed: any Python on any machine takes the same one.
+_PIP_FLAGS = (
+    '--no-deps',
+    '--only-binary=:all:',
+    '--implementation',
+    'cp',
+    '--python-version',
+    '3.11',
+    '--abi',
+    'cp311',
+    '--platform',
+    'manylinux_2_28_x86_64',
+    '--disable-pip-version-check',
+)
 
 
 def fetch(entries: list[ModelEntry], wheel: Path | None = None) -> list[Path]:
@@ -40,7 +51,7 @@ def fetch(entries: list[ModelEntry], wheel: Path | None = None) -> list[Path]:
         for entry in entries:
             if entry.fetch is None or entry.file is None:
                 raise ModelError(f'{entry.name} cannot be fetched; {entry.cure}')
-            path = cache_folder() / entry.file
+            path = cached_path(entry)
             with locked(path):
                 found = find_file(entry)
                 if found is None or not is_intact(entry, found, thorough=True):
@@ -60,7 +71,16 @@ def download(source: Fetch, folder: Path) -> Path:
         ModelError: pip is missing or could not get it.
     """
     requirement = f'{source.package}=={source.version}'
-    command = [sys.executable, '-m', 'pip', 'download', *_PIP_FLAGS, '--dest', str(folder), requirement]
+    command = [
+        sys.executable,
+        '-m',
+        'pip',
+        'download',
+        *_PIP_FLAGS,
+        '--dest',
+        str(folder),
+        requirement,
+    ]
     logger.info('Getting the Python package %s (only unpacked, not installed) ...', requirement)
     result = subprocess.run(command, stdout=2, stderr=subprocess.PIPE, text=True, check=False)
     wheels = sorted(folder.glob(f'{source.package}-{source.version}-*.whl'))
@@ -68,32 +88,53 @@ def download(source: Fetch, folder: Path) -> Path:
         return wheels[0]
     reason = (result.stderr.strip().splitlines() or ['no reason given'])[-1]
     raise ModelError(
-        f'pip could not get {requirement}: {reason}. Check the network and that `{sys.executable} -m pip` '
-        f'works; or elsewhere run `pip download {" ".join(_PIP_FLAGS)} {requirement}`, bring the file here '
-        'and run: occpose models fetch --wheel FILE')
+        f'pip could not get {requirement}: {reason}. Check the network and that '
+        f'`{sys.executable} -m pip` works; or elsewhere run '
+        f'`pip download {" ".join(_PIP_FLAGS)} {requirement}`, '
+        'bring the file here and run: occpose models fetch --wheel FILE'
+    )
 
 
 def convert_member(entry: ModelEntry, source: Fetch, wheel: Path) -> bytes:
     """The ONNX file made from the TFLite file in a wheel.
 
     Raises:
-        ModelError: The wheel is damaged or not the declared one, or the conversion gave something else.
+        ModelError: The wheel is damaged or not the declared one, or became another file.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
             data = archive.read(source.member)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(f'{wheel} is no wheel of {source.package} {source.version}: {error}') from error
+        raise ModelError(
+            f'{wheel} is no wheel of {source.package} {source.version}: {error}'
+        ) from error
     got = hashlib.sha256(data).hexdigest()
     if got != source.sha256:
-        raise ModelError(f'{source.member} in {wheel.name} is not the declared file: expected sha256 '
-                         f'{source.sha256}, got {got}; nothing was written.')
-    from .tflite_to_onnx import convert
-    onnx = convert(data, inputs=source.inputs, outputs=source.outputs,
-                   metadata={'source': f'{source.package} {source.version} {source.member}',
-                             'licence': entry.licence})
+        raise ModelError(
+            f'{source.member} in {wheel.name} is not the declared file: expected sha256 '
+            f'{source.sha256}, got {got}; nothing was written.'
+        )
+    try:
+        from .tflite_file import read_graph
+        from .tflite_to_onnx import convert
+    except ImportError as error:
+        raise ModelError(
+            f'Converting {source.member} needs more Python packages ({error}); install them '
+            "with: pip install 'ros2_occpose[convert]'"
+        ) from error
+    onnx = convert(
+        read_graph(data),
+        inputs=source.inputs,
+        outputs=source.outputs,
+        metadata={
+            'source': f'{source.package} {source.version} {source.member}',
+            'licence': entry.licence,
+        },
+    )
     got = hashlib.sha256(onnx).hexdigest()
     if got != entry.sha256:
-        raise ModelError(f'The conversion of {source.member} gave other bytes than declared: expected sha256 '
-                         f'{entry.sha256}, got {got}; nothing was written. Update this package and onnx.')
+        raise ModelError(
+            f'The conversion of {source.member} gave other bytes than declared: expected sha256 '
+            f'{entry.sha256}, got {got}; nothing was written. Update this package and onnx.'
+        )
     return onnx

@@ -1,4 +1,5 @@
 """Model files on disk: checksums, writing all or nothing, one writer at a time."""
+
 from __future__ import annotations
 
 import fcntl
@@ -32,7 +33,7 @@ def remembered_sha256(path: Path) -> str:
         if [size, mtime_ns] == stamp:
             return str(digest)
     except (OSError, ValueError, KeyError, TypeError):
-        pass                            # nothing remembered: compute
+        pass  # nothing remembered: compute
     digest = sha256(path)
     try:
         with locked(memory):
@@ -40,9 +41,11 @@ def remembered_sha256(path: Path) -> str:
                 known = dict(json.loads(memory.read_text()))
             except (OSError, ValueError, TypeError):
                 known = {}
-            write_atomically(memory, json.dumps({**known, key: [*stamp, digest]}, indent=0).encode())
+            write_atomically(
+                memory, json.dumps({**known, key: [*stamp, digest]}, indent=0).encode()
+            )
     except OSError:
-        pass                            # a read-only cache only costs time
+        pass  # a read-only cache only costs time
     return digest
 
 
@@ -55,8 +58,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

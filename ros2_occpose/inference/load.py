@@ -1,30 +1,175 @@
 """Choosing what runs a network."""
+
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import ModelError
-from .registry import checked_file, find_entry
-from .session import Session
+from .cuda import find_device
+from .registry import ModelEntry, checked_file, find_entry
+from .session import Session, Shape
+
+logger = logging.getLogger(__name__)
+
+DEVICES = ('auto', 'cpu', 'cuda', 'tensorrt')
+_ORDER = ('tensorrt', 'cuda')  # before the CPU, which always works
 
 
-def open_model(name: str, *, device: str = 'auto', threads: int = 2) -> Session:
+class UnavailableError(Exception):
+    """A runtime cannot be had on this machine; the text says why and what to do."""
+
+
+def open_model(
+    name: str, *, device: str = 'auto', threads: int = 2, half: bool = False
+) -> Session:
     """The network of an entry in models.yaml.
 
+    Args:
+        name: Name of the entry.
+        device: auto (the fastest that is there), cpu, cuda or tensorrt.
+        threads: Threads on the CPU.
+        half: Compute in float16 where TensorRT runs it.
+
     Raises:
-        ModelError: The name is unknown, or the file is missing or damaged.
+        ModelError: The name is unknown, or the file is missing, damaged or not as declared.
     """
     entry = find_entry(name)
-    return load_session(checked_file(entry), device=device, threads=threads)
+    session = load_session(checked_file(entry), device=device, threads=threads, half=half)
+    _check_inputs(entry, session)
+    return session
 
 
-def load_session(path: Path, *, device: str = 'auto', threads: int = 2) -> Session:
-    """The network in an ONNX file.
+def load_session(
+    path: Path, *, device: str = 'auto', threads: int = 2, half: bool = False
+) -> Session:
+    """The network in an ONNX file; for a device that cannot be had, the next best, with a warning.
+
+    Args:
+        path: The ONNX file.
+        device: auto (the fastest that is there), cpu, cuda or tensorrt.
+        threads: Threads on the CPU.
+        half: Compute in float16 where TensorRT runs it.
 
     Raises:
-        ModelError: The file is missing or damaged.
+        ModelError: The file is missing or damaged, or the device is unknown.
     """
-    from .onnx_session import OnnxSession
+    if device not in DEVICES:
+        raise ModelError(f'Unknown device {device!r}; expected one of {", ".join(DEVICES)}.')
     if not path.exists():
         raise ModelError(f'The model file {path} does not exist.')
-    return OnnxSession(path, threads=threads)
+    start = {'auto': 0, 'cpu': len(_ORDER)}.get(device)
+    wanted = _ORDER[_ORDER.index(device) if start is None else start :]
+    reasons = []
+    for runtime in wanted:
+        try:
+            session = _OPENERS[runtime](path, half)
+        except UnavailableError as reason:
+            reasons.append(f'{runtime} cannot be had: {reason}')
+            continue
+        _report(path, device, session, reasons)
+        return session
+    from .onnx_session import OnnxSession
+
+    session = OnnxSession(path, threads=threads)
+    _report(path, device, session, reasons)
+    return session
+
+
+def _report(path: Path, device: str, session: Session, reasons: list[str]) -> None:
+    """Say loudly that something else runs than asked for, or that a GPU is left idle."""
+    if reasons and device != 'auto':
+        logger.warning(
+            '%s: device %s was asked for, %s is used; %s',
+            path.name,
+            device,
+            session.backend,
+            ' '.join(reasons),
+        )
+    elif reasons and session.backend.endswith('cpu') and find_device() is not None:
+        logger.warning(
+            '%s: there is a GPU, but %s is used; %s', path.name, session.backend, ' '.join(reasons)
+        )
+
+
+def build_engine(path: Path, *, half: bool = False) -> Path:
+    """Make the TensorRT engine of an ONNX file be there, and say where.
+
+    Raises:
+        ModelError: TensorRT or the GPU is missing, or TensorRT cannot build it.
+    """
+    try:
+        _require_tensorrt()
+        from .tensorrt_session import build_engine
+    except (ImportError, UnavailableError) as error:
+        raise ModelError(f'No TensorRT engine can be built here: {error}') from error
+    return build_engine(path, half=half)
+
+
+def _open_tensorrt(path: Path, half: bool) -> Session:
+    _require_tensorrt()
+    try:
+        from .tensorrt_session import TensorrtSession
+
+        return TensorrtSession(path, half=half)
+    except (ImportError, ModelError) as error:
+        raise UnavailableError(str(error)) from error
+
+
+def _require_tensorrt() -> None:
+    if find_spec('tensorrt') is None:
+        raise UnavailableError(
+            "the Python package tensorrt is not installed (pip install 'ros2_occpose[tensorrt]'; "
+            'on a Jetson it comes with JetPack, and a virtual environment needs '
+            '--system-site-packages to see it).'
+        )
+    _require_gpu()
+
+
+def _open_cuda(path: Path, half: bool) -> Session:
+    import onnxruntime
+
+    if 'CUDAExecutionProvider' not in onnxruntime.get_available_providers():
+        raise UnavailableError(
+            'this ONNX Runtime has no CUDA (pip uninstall onnxruntime; '
+            "pip install 'ros2_occpose[gpu]')."
+        )
+    _require_gpu()
+    from .onnx_session import OnnxSession
+
+    try:
+        return OnnxSession(path, cuda=True)
+    except ModelError as error:
+        raise UnavailableError(str(error)) from error
+
+
+_OPENERS: dict[str, Callable[[Path, bool], Session]] = {
+    'tensorrt': _open_tensorrt,
+    'cuda': _open_cuda,
+}
+
+
+def _require_gpu() -> None:
+    if find_device() is None:
+        raise UnavailableError(
+            'CUDA finds no NVIDIA GPU (is its driver installed, as nvidia-smi would say, and the '
+            'GPU visible in CUDA_VISIBLE_DEVICES and to the container?).'
+        )
+
+
+def _check_inputs(entry: ModelEntry, session: Session) -> None:
+    """Raise `ModelError` unless the file takes what is declared; open lengths fit any."""
+
+    def fixed(inputs: dict[str, Shape]) -> dict[str, tuple[int | None, ...]]:
+        return {
+            name: tuple(n if isinstance(n, int) else None for n in shape)
+            for name, shape in inputs.items()
+        }
+
+    if entry.inputs and fixed(dict(entry.inputs)) != fixed(dict(session.inputs)):
+        raise ModelError(
+            f'{entry.file} takes {dict(session.inputs)}, but models.yaml declares '
+            f'{dict(entry.inputs)} for {entry.name}; one of the two is of another version.'
+        )

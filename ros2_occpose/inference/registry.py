@@ -1,4 +1,5 @@
 """What models.yaml declares, and where the files are."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -21,10 +22,10 @@ class Fetch:
 
     package: str
     version: str
-    member: str                 # path inside the package's wheel
-    sha256: str                 # of the member
-    inputs: Mapping[str, str] = field(default_factory=dict)     # TFLite name -> name in the model
-    outputs: Mapping[str, str] = field(default_factory=dict)    # the same; others are cut off
+    member: str  # path inside the package's wheel
+    sha256: str  # of the member
+    inputs: Mapping[str, str] = field(default_factory=dict)  # TFLite name -> name in the model
+    outputs: Mapping[str, str] = field(default_factory=dict)  # the same; others are cut off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class ModelEntry:
     sha256: str | None = None
     inputs: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     skeleton: str | None = None
-    parts: Mapping[str, str] = field(default_factory=dict)      # role -> name of an entry
+    parts: Mapping[str, str] = field(default_factory=dict)  # role -> name of an entry
     fetch: Fetch | None = None
     note: str = ''
 
@@ -66,7 +67,9 @@ def read_models(path: Path) -> dict[str, ModelEntry]:
     except (OSError, yaml.YAMLError) as error:
         raise ModelError(f'Cannot read {path}: {error}') from error
     if not isinstance(content, dict):
-        raise ModelError(f'Expected a mapping of names to models in {path}, got {type(content).__name__}.')
+        raise ModelError(
+            f'Expected a mapping of names to models in {path}, got {type(content).__name__}.'
+        )
     entries = {name: _entry(path, name, values) for name, values in content.items()}
     for entry in entries.values():
         for part in entry.parts.values():
@@ -75,23 +78,27 @@ def read_models(path: Path) -> dict[str, ModelEntry]:
     return entries
 
 
-def _entry(path: Path, name: str, values: Any) -> ModelEntry:
+def _entry(path: Path, name: str, values: Any) -> ModelEntry:  # noqa: ANN401, from YAML
     try:
         values = dict(values)
         if 'fetch' in values:
-            values['fetch'] = Fetch(**{key: _frozen(value) for key, value in values['fetch'].items()})
+            values['fetch'] = Fetch(
+                **{key: _frozen(value) for key, value in values['fetch'].items()}
+            )
         values['inputs'] = {key: tuple(shape) for key, shape in values.get('inputs', {}).items()}
         entry = ModelEntry(name=name, **values)
     except (TypeError, ValueError, AttributeError) as error:
         raise ModelError(f'{path}: the entry {name!r} is not as it must be: {error}.') from error
     if entry.kind not in KINDS:
-        raise ModelError(f'{path}: {name} expects a kind of {", ".join(KINDS)}, got {entry.kind!r}.')
+        raise ModelError(
+            f'{path}: {name} expects a kind of {", ".join(KINDS)}, got {entry.kind!r}.'
+        )
     if bool(entry.file) == bool(entry.parts) or bool(entry.file) != bool(entry.sha256):
         raise ModelError(f'{path}: {name} needs either file and sha256, or parts.')
     return entry
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: Any) -> Any:  # noqa: ANN401, from YAML
     return value if isinstance(value, dict) else str(value)
 
 
@@ -103,8 +110,9 @@ def find_entry(name: str) -> ModelEntry:
     """
     entries = models()
     if name not in entries:
-        raise ModelError(f'Unknown model {name!r}; expected one of {", ".join(entries)} '
-                         '(occpose models list).')
+        raise ModelError(
+            f'Unknown model {name!r}; expected one of {", ".join(entries)} (occpose models list).'
+        )
     return entries[name]
 
 
@@ -114,12 +122,25 @@ def with_parts(entry: ModelEntry) -> list[ModelEntry]:
     return [entry] if entry.file else [entries[part] for part in entry.parts.values()]
 
 
+def cached_path(entry: ModelEntry) -> Path:
+    """Where the entry's file is or would be in the cache.
+
+    Fetched files carry their checksum in the name: versions of this package can share a cache.
+    """
+    file = Path(entry.file or '')
+    if entry.fetch is not None:
+        file = file.with_stem(f'{file.stem}-{(entry.sha256 or "")[:8]}')
+    return cache_folder() / file
+
+
 def find_file(entry: ModelEntry) -> Path | None:
     """Where the entry's file is, fetched or shipped; None when it is nowhere."""
     if entry.file is None:
-        raise ModelError(f'{entry.name} has no file of its own but consists of '
-                         f'{", ".join(entry.parts.values())}; open those.')
-    cached = cache_folder() / entry.file
+        raise ModelError(
+            f'{entry.name} has no file of its own but consists of '
+            f'{", ".join(entry.parts.values())}; open those.'
+        )
+    cached = cached_path(entry)
     if cached.exists():
         return cached
     try:
@@ -129,7 +150,7 @@ def find_file(entry: ModelEntry) -> Path | None:
 
 
 def is_intact(entry: ModelEntry, path: Path, *, thorough: bool = False) -> bool:
-    """Whether a file has the declared checksum; `thorough` reads it even when it was checked before."""
+    """Whether a file has the declared checksum; `thorough`: do not trust an earlier check."""
     return (sha256(path) if thorough else remembered_sha256(path)) == entry.sha256
 
 
@@ -143,6 +164,8 @@ def checked_file(entry: ModelEntry) -> Path:
     if path is None:
         raise ModelError(f'The file {entry.file} of model {entry.name} is missing; {entry.cure}')
     if not is_intact(entry, path):
-        raise ModelError(f'{path} is damaged or of another version: expected sha256 {entry.sha256}, '
-                         f'got {sha256(path)}; to repair, {entry.cure}')
+        raise ModelError(
+            f'{path} is damaged or of another version: expected sha256 {entry.sha256}, '
+            f'got {sha256(path)}; to repair, {entry.cure}'
+        )
     return path

@@ -1,4 +1,5 @@
 """A loaded network: named arrays in, named arrays out, whatever runs it."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import ShapeError
 
 Array = NDArray[Any]
-Shape = tuple[int | str, ...]       # a name such as 'batch' stands for a length that may change
+Shape = tuple[int | str, ...]  # a name such as 'batch' stands for a length that may change
 
 
 class Session(Protocol):
@@ -36,27 +37,38 @@ class Session(Protocol):
         """
 
 
-OpenModel = Callable[[str], Session]        # what stages receive: name of an entry in models.yaml -> session
+OpenModel = Callable[
+    [str], Session
+]  # what stages receive: name of an entry in models.yaml -> session
 
 
-def checked_inputs(owner: str, inputs: Mapping[str, Shape], dtypes: Mapping[str, np.dtype[Any]],
-                   arrays: Mapping[str, Array]) -> dict[str, Array]:
+def checked_inputs(
+    owner: str,
+    inputs: Mapping[str, Shape],
+    dtypes: Mapping[str, np.dtype[Any]],
+    arrays: Mapping[str, Array],
+) -> dict[str, Array]:
     """The arrays in memory order and of the network's types.
 
     Raises:
         ShapeError: An input is missing, unknown, or of another shape.
     """
     if arrays.keys() != inputs.keys():
-        raise ShapeError(f'{owner} expects the inputs {", ".join(sorted(inputs))}, '
-                         f'got {", ".join(sorted(arrays)) or "none"}.')
-    lengths: dict[str, int] = {}            # of the open dimensions: one length in all inputs
+        raise ShapeError(
+            f'{owner} expects the inputs {", ".join(sorted(inputs))}, '
+            f'got {", ".join(sorted(arrays)) or "none"}.'
+        )
+    lengths: dict[str, int] = {}  # of the open dimensions: one length in all inputs
     for name, shape in inputs.items():
         got = np.shape(arrays[name])
         fits = len(got) == len(shape) and all(
             n == (lengths.setdefault(wanted, n) if isinstance(wanted, str) else wanted)
-            for wanted, n in zip(shape, got))
+            for wanted, n in zip(shape, got, strict=True)
+        )
         if not fits:
             wanted_shape = ', '.join(str(n) for n in shape)
-            raise ShapeError(f'Input {name} of {owner} must have shape ({wanted_shape}), got {got}'
-                             + (f' with {lengths}.' if lengths else '.'))
+            raise ShapeError(
+                f'Input {name} of {owner} must have shape ({wanted_shape}), got {got}'
+                + (f' with {lengths}.' if lengths else '.')
+            )
     return {name: np.ascontiguousarray(arrays[name], dtypes[name]) for name in inputs}

@@ -1,8 +1,9 @@
 """TensorFlow Lite to ONNX, for convolutional networks in float16 or float32.
 
-Images inside the ONNX graph are (B, C, height, width), as its runtimes like them; inputs and outputs keep
-TFLite's (B, height, width, C), so that both files take and give the same arrays.
+Images inside the ONNX graph are (B, C, height, width), as its runtimes like them; inputs and
+outputs keep TFLite's (B, height, width, C), so that both files take and give the same arrays.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -13,48 +14,49 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from ..errors import ModelError
-from .tflite_file import Array, Graph, Op, read_graph
+from .tflite_file import Array, Graph, Op
 
-VERSION = 1             # of the files written; a new number makes older files in caches stale
 _OPSET, _IR_VERSION = 17, 8
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 _AXIS_IN_NCHW = {0: 0, 1: 2, 2: 3, 3: 1}
-_ACTIVATIONS: dict[int, tuple[float, float] | None] = {0: None, 1: (0.0, np.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
+_ACTIVATIONS: dict[int, tuple[float, float] | None] = {
+    0: None,
+    1: (0.0, np.inf),
+    2: (-1.0, 1.0),
+    3: (0.0, 6.0),
+}
 
 
-def convert(data: bytes, *, inputs: Mapping[str, str] | None = None,
-            outputs: Mapping[str, str] | None = None, dynamic_batch: bool = True,
-            metadata: Mapping[str, str] | None = None) -> bytes:
-    """The ONNX file for a TFLite file; the same input gives the same bytes.
+def convert(
+    graph: Graph,
+    *,
+    inputs: Mapping[str, str] | None = None,
+    outputs: Mapping[str, str] | None = None,
+    dynamic_batch: bool = True,
+    metadata: Mapping[str, str] | None = None,
+) -> bytes:
+    """The ONNX file for a TFLite graph; the same input gives the same bytes.
 
     Args:
-        data: Content of the TFLite file.
+        graph: What `tflite_file.read_graph` found in the file.
         inputs: TFLite name -> ONNX name; those not named keep theirs.
-        outputs: TFLite name -> ONNX name of the outputs to keep; layers that only lead to others are left
-            out. None: all, under their own names.
+        outputs: TFLite name -> ONNX name of the outputs to keep; layers that only lead to others
+            are left out. None: all, under their own names.
         dynamic_batch: Leave the first dimension open, so that many images run at once.
         metadata: Kept in the file's `metadata_props`.
 
     Raises:
-        ModelError: The file is damaged, or holds an operation that is not known here.
+        ModelError: The graph holds an operation that is not known here, or no such output.
     """
-    return convert_graph(read_graph(data), inputs=inputs, outputs=outputs, dynamic_batch=dynamic_batch,
-                         metadata=metadata)
-
-
-def convert_graph(graph: Graph, *, inputs: Mapping[str, str] | None = None,
-                  outputs: Mapping[str, str] | None = None, dynamic_batch: bool = True,
-                  metadata: Mapping[str, str] | None = None) -> bytes:
-    """The same for a graph that was read already."""
     kept = {graph.names[i]: i for i in graph.outputs}
-    missing = [name for name in outputs or () if name not in kept]
-    if missing:
-        raise ModelError(f'The network has no output {missing[0]!r}; expected one of {", ".join(kept)}.')
-    wanted = {kept[name]: new for name, new in (outputs or {name: name for name in kept}).items()}
-    renamed = {i: (inputs or {}).get(graph.names[i], graph.names[i]) for i in graph.inputs}
+    for name in outputs or ():
+        if name not in kept:
+            raise ModelError(f'The network has no output {name!r}; it has {", ".join(kept)}.')
+    new_names = outputs if outputs is not None else {name: name for name in kept}
+    wanted = {kept[name]: new for name, new in new_names.items()}
     writer = _Writer(graph)
-    for i, name in renamed.items():
-        writer.add_input(i, name)
+    for i in graph.inputs:
+        writer.add_input(i, (inputs or {}).get(graph.names[i], graph.names[i]))
     for op in _needed(graph, set(wanted)):
         writer.add(op)
     for i, name in wanted.items():
@@ -80,7 +82,10 @@ class _Writer:
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: list[onnx.TensorProto] = []
         self._names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._pads: dict[int, tuple[int, tuple[int, ...]]] = {}     # PAD not written yet: (source, pads)
+        self._pads: dict[
+            int, tuple[int, tuple[int, ...]]
+        ] = {}  # PAD not written yet: (source, pads)
+        self._resizes: dict[int, Op] = {}  # RESIZE_BILINEAR not written yet
         self._inputs: list[tuple[int, str]] = []
         self._outputs: list[tuple[int, str]] = []
 
@@ -112,14 +117,21 @@ class _Writer:
             case 'PAD':
                 self._pad(op)
             case 'ADD' | 'MUL':
-                self._finish_op(op, op.kind.title(), [self._operand(i, op.outputs[0]) for i in op.inputs])
+                self._finish_op(
+                    op, op.kind.title(), [self._operand(i, op.outputs[0]) for i in op.inputs]
+                )
             case 'CONCATENATION':
                 self._concat(op)
             case 'RESIZE_BILINEAR':
                 self._resize(op)
             case 'DEPTH_TO_SPACE':
-                self._finish_op(op, 'DepthToSpace', [self._value(op.inputs[0])],
-                                blocksize=op.options['BlockSize'], mode='DCR')
+                self._finish_op(
+                    op,
+                    'DepthToSpace',
+                    [self._value(op.inputs[0])],
+                    blocksize=op.options['BlockSize'],
+                    mode='DCR',
+                )
             case 'RESHAPE':
                 self._reshape(op)
             case 'PRELU':
@@ -141,11 +153,18 @@ class _Writer:
             ModelError: What was written is not valid ONNX.
         """
         graph = helper.make_graph(
-            self._nodes, 'network', [self._info(i, name, dynamic_batch) for i, name in self._inputs],
+            self._nodes,
+            'network',
+            [self._info(i, name, dynamic_batch) for i, name in self._inputs],
             [self._info(i, name, dynamic_batch) for i, name in self._outputs],
-            self._initializers)
-        model = helper.make_model(graph, producer_name='ros2_occpose', producer_version=str(VERSION),
-                                  ir_version=_IR_VERSION, opset_imports=[helper.make_opsetid('', _OPSET)])
+            self._initializers,
+        )
+        model = helper.make_model(
+            graph,
+            producer_name='ros2_occpose',
+            ir_version=_IR_VERSION,
+            opset_imports=[helper.make_opsetid('', _OPSET)],
+        )
         helper.set_model_props(model, dict(sorted(metadata.items())))
         try:
             onnx.checker.check_model(model, full_check=True)
@@ -162,22 +181,39 @@ class _Writer:
     # --- operations
 
     def _conv(self, op: Op) -> None:
-        weights = self._constant(op.inputs[1])                  # (O, kh, kw, I / groups) or (1, kh, kw, O)
+        weights = self._constant(op.inputs[1])  # (O, kh, kw, I / groups) or (1, kh, kw, O)
         if op.kind == 'DEPTHWISE_CONV_2D':
             weights = weights.transpose(3, 0, 1, 2)
         else:
             weights = weights.transpose(0, 3, 1, 2)
-        source, pads = self._pads.get(op.inputs[0], (op.inputs[0], (0, 0, 0, 0)))
+        source, padded = self._pads.get(op.inputs[0], (op.inputs[0], (0, 0, 0, 0)))
         kernel, options = weights.shape[2:], op.options
         strides = (options['StrideH'], options['StrideW'])
         dilations = (options['DilationHFactor'], options['DilationWFactor'])
         same = self._same_pads(op, kernel, strides, dilations)
-        inputs = [self._value(source), self._initializer(weights)]
+        pads = [a + b for a, b in zip(padded, same, strict=True)]
+        constants = [self._initializer(weights)]
         if len(op.inputs) > 2 and op.inputs[2] >= 0:
-            inputs.append(self._initializer(self._constant(op.inputs[2])))
-        self._finish_op(op, 'Conv', inputs, group=self._graph.shapes[source][3] // weights.shape[1],
-                        kernel_shape=kernel, strides=strides, dilations=dilations,
-                        pads=[a + b for a, b in zip(pads, same)])
+            constants.append(self._initializer(self._constant(op.inputs[2])))
+        attributes = {
+            'group': self._graph.shapes[source][3] // weights.shape[1],
+            'kernel_shape': kernel,
+            'strides': strides,
+            'dilations': dilations,
+            'pads': pads,
+        }
+        resize = self._resizes.get(source)
+        if resize is not None and kernel == strides == (1, 1) and not any(pads):
+            # Interpolation and a 1x1 convolution commute: the convolution gets the smaller image.
+            small = self._node(
+                'Conv',
+                [self._value(resize.inputs[0]), *constants],
+                f't{op.outputs[0]}_small',
+                **attributes,
+            )
+            self._write_resize(resize, small, op)
+        else:
+            self._finish_op(op, 'Conv', [self._value(source), *constants], **attributes)
 
     def _pool(self, op: Op) -> None:
         options = op.options
@@ -185,22 +221,26 @@ class _Writer:
         strides = (options['StrideH'], options['StrideW'])
         pads = self._same_pads(op, kernel, strides, (1, 1))
         kind = 'MaxPool' if op.kind == 'MAX_POOL_2D' else 'AveragePool'
-        self._finish_op(op, kind, [self._value(op.inputs[0])], kernel_shape=kernel, strides=strides, pads=pads)
+        self._finish_op(
+            op, kind, [self._value(op.inputs[0])], kernel_shape=kernel, strides=strides, pads=pads
+        )
 
-    def _same_pads(self, op: Op, kernel: Sequence[int], strides: Sequence[int],
-                   dilations: Sequence[int]) -> tuple[int, ...]:
-        """(top, left, bottom, right) of TFLite's padding; the odd pixel goes to the bottom right."""
-        if op.options['Padding'] != 0:      # 0 is SAME, 1 is VALID
+    def _same_pads(
+        self, op: Op, kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+    ) -> tuple[int, ...]:
+        """(top, left, bottom, right) of TFLite's padding; an odd pixel is at the bottom right."""
+        if op.options['Padding'] != 0:  # 0 is SAME, 1 is VALID
             return 0, 0, 0, 0
         totals = []
-        for size, k, stride, dilation in zip(self._graph.shapes[op.inputs[0]][1:3], kernel, strides, dilations):
+        sizes = self._graph.shapes[op.inputs[0]][1:3]
+        for size, k, stride, dilation in zip(sizes, kernel, strides, dilations, strict=True):
             steps = -(-size // stride)
             totals.append(max((steps - 1) * stride + (k - 1) * dilation + 1 - size, 0))
         top, left = (total // 2 for total in totals)
         return top, left, totals[0] - top, totals[1] - left
 
     def _pad(self, op: Op) -> None:
-        """Keep the padding for the convolution that follows; `_value` writes it when something else follows."""
+        """Keep it for the convolution that follows; `_value` writes it for anything else."""
         before, after = self._constant(op.inputs[1]).T.tolist()
         if len(before) == 4 and not (before[0] or after[0] or before[3] or after[3]):
             self._pads[op.outputs[0]] = (op.inputs[0], (before[1], before[2], after[1], after[2]))
@@ -213,38 +253,66 @@ class _Writer:
     def _concat(self, op: Op) -> None:
         rank = len(self._graph.shapes[op.outputs[0]])
         axis = op.options['Axis'] % rank
-        self._finish_op(op, 'Concat', [self._value(i) for i in op.inputs],
-                        axis=_AXIS_IN_NCHW[axis] if rank == 4 else axis)
+        self._finish_op(
+            op,
+            'Concat',
+            [self._operand(i, op.outputs[0]) for i in op.inputs],
+            axis=_AXIS_IN_NCHW[axis] if rank == 4 else axis,
+        )
 
     def _resize(self, op: Op) -> None:
-        (_, h, w, _), (_, new_h, new_w, _) = (self._graph.shapes[i] for i in (op.inputs[0], op.outputs[0]))
-        mode = ('align_corners' if op.options['AlignCorners'] else
-                'half_pixel' if op.options['HalfPixelCenters'] else 'asymmetric')
+        """Keep it for the convolution that follows; `_value` writes it for anything else."""
+        before, after = (self._graph.shapes[i] for i in (op.inputs[0], op.outputs[0]))
+        if after[1] >= before[1] and after[2] >= before[2]:
+            self._resizes[op.outputs[0]] = op
+        else:
+            self._write_resize(op, self._value(op.inputs[0]), op)
+
+    def _write_resize(self, resize: Op, source: str, op: Op) -> None:
+        """Write `resize` on `source` as the last step of `op`."""
+        (_, h, w, _), (_, new_h, new_w, _) = (
+            self._graph.shapes[i] for i in (resize.inputs[0], resize.outputs[0])
+        )
+        mode = 'half_pixel' if resize.options['HalfPixelCenters'] else 'asymmetric'
+        if resize.options['AlignCorners']:
+            mode = 'align_corners'
         scales = self._initializer(np.array([1, 1, new_h / h, new_w / w], np.float32))
-        self._finish_op(op, 'Resize', [self._value(op.inputs[0]), '', scales], mode='linear',
-                        coordinate_transformation_mode=mode)
+        self._finish_op(
+            op, 'Resize', [source, '', scales], mode='linear', coordinate_transformation_mode=mode
+        )
 
     def _reshape(self, op: Op) -> None:
         before, after = (self._graph.shapes[i] for i in (op.inputs[0], op.outputs[0]))
         if before[0] != after[0]:
-            raise ModelError(f'RESHAPE from {before} to {after} mixes the images of a batch, '
-                             'which is not supported.')
-        source = self._value(op.inputs[0])
+            raise ModelError(
+                f'RESHAPE from {before} to {after} mixes the images of a batch, '
+                'which is not supported.'
+            )
+        source, target = self._value(op.inputs[0]), f't{op.outputs[0]}'
         if len(before) == 4 and before[1:3] != (1, 1):
-            source = self._node('Transpose', [source], f'{source}_nhwc', perm=_TO_NHWC)
-        shape = self._initializer(np.array([0, *after[1:]], np.int64))      # 0: as in the input
-        target = f't{op.outputs[0]}'
-        reshaped = self._node('Reshape', [source, shape], f'{target}_nhwc' if len(after) == 4 else target)
+            source = self._node('Transpose', [source], f'{target}_source', perm=_TO_NHWC)
+        shape = self._initializer(np.array([0, *after[1:]], np.int64))  # 0: as in the input
+        reshaped = self._node(
+            'Reshape', [source, shape], f'{target}_nhwc' if len(after) == 4 else target
+        )
         if len(after) == 4:
             self._node('Transpose', [reshaped], target, perm=_TO_NCHW)
 
     # --- values
 
-    def _finish_op(self, op: Op, kind: str, inputs: list[str], **attributes: Any) -> None:
+    def _finish_op(
+        self,
+        op: Op,
+        kind: str,
+        inputs: list[str],
+        **attributes: Any,  # noqa: ANN401, ONNX attributes
+    ) -> None:
         """Write a node and the activation that is fused into the operation."""
         target, code = f't{op.outputs[0]}', op.options.get('FusedActivationFunction', 0)
         if code not in _ACTIVATIONS:
-            raise ModelError(f'Fused activation number {code} of {op.kind} is not supported by the converter.')
+            raise ModelError(
+                f'Fused activation number {code} of {op.kind} is not supported by the converter.'
+            )
         bounds = _ACTIVATIONS[code]
         if bounds is None:
             self._node(kind, inputs, target, **attributes)
@@ -255,8 +323,16 @@ class _Writer:
         else:
             self._node('Clip', [raw, *(self._initializer(np.float32(b)) for b in bounds)], target)
 
-    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self._nodes.append(helper.make_node(kind, inputs, [output], f'{kind}_{len(self._nodes)}', **attributes))
+    def _node(
+        self,
+        kind: str,
+        inputs: list[str],
+        output: str,
+        **attributes: Any,  # noqa: ANN401, ONNX attributes
+    ) -> str:
+        self._nodes.append(
+            helper.make_node(kind, inputs, [output], f'{kind}_{len(self._nodes)}', **attributes)
+        )
         return output
 
     def _value(self, i: int) -> str:
@@ -266,6 +342,9 @@ class _Writer:
             source, (top, left, bottom, right) = self._pads.pop(i)
             pads = self._initializer(np.array([0, 0, top, left, 0, 0, bottom, right], np.int64))
             self._node('Pad', [self._value(source), pads], name)
+        elif i in self._resizes:
+            resize = self._resizes.pop(i)
+            self._write_resize(resize, self._value(resize.inputs[0]), resize)
         return name
 
     def _operand(self, i: int, output: int) -> str:
@@ -279,8 +358,10 @@ class _Writer:
 
     def _constant(self, i: int) -> Array:
         if i not in self._graph.constants:
-            raise ModelError(f'Expected a constant, got the computed tensor {self._graph.names[i]!r}; '
-                             'the converter needs static weights.')
+            raise ModelError(
+                f'Expected a constant, got the computed tensor {self._graph.names[i]!r}; '
+                'the converter needs static weights.'
+            )
         return self._graph.constants[i]
 
     def _initializer(self, array: Array | np.floating[Any]) -> str:

@@ -24,6 +24,7 @@ class Shape(IntEnum):
 
     ARROW = 0
     SPHERE = 2
+    LINE_STRIP = 4
     LINE_LIST = 5
     SPHERE_LIST = 7
     TEXT = 9

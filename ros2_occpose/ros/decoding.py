@@ -1,0 +1,37 @@
+"""Image messages -> pixels: cv_bridge where it is installed and works, else our own decoder."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from sensor_msgs.msg import CompressedImage, Image
+
+from ..types import Image as Pixels
+from .conversions import image_message, pixels_of
+
+Decode: TypeAlias = Callable[[Image | CompressedImage], Pixels]
+
+
+def load_decoder() -> tuple[str, Decode]:
+    """(name, function) that makes (H, W, 3) BGR of a message; raises `InputError` if it cannot."""
+    try:
+        from cv_bridge import CvBridge, CvBridgeError
+
+        bridge = CvBridge()
+        sample = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+        back = bridge.imgmsg_to_cv2(image_message(sample, 0, ''), 'bgr8')
+        if not np.array_equal(back, sample):
+            raise ImportError('cv_bridge does not give back what it was given')
+    except (ImportError, AttributeError, TypeError, SystemError) as error:
+        return f'OpenCV (cv_bridge cannot be used: {error})', pixels_of
+
+    def decode(message: Image | CompressedImage) -> Pixels:
+        try:
+            if isinstance(message, Image) and message.height and message.width:
+                return np.asarray(bridge.imgmsg_to_cv2(message, 'bgr8'), np.uint8)
+        except (CvBridgeError, TypeError, ValueError):
+            pass                     # ours knows more encodings, and says what is wrong
+        return pixels_of(message)
+
+    return 'cv_bridge', decode

@@ -1,0 +1,96 @@
+"""What went wrong, said once in a while and counted; the state of the node for /diagnostics."""
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+from .conversions import header
+
+QUIET_S = 5.0        # the same kind of fault is logged once in this time
+RECENT_S = 5.0       # a fault younger than this makes the status an error
+KEPT = 200           # frames over which rate and latency are taken
+
+
+class Faults:
+    """Faults by kind: logged at once, then at most every few seconds, all of them counted."""
+
+    def __init__(self, logger: RcutilsLogger) -> None:
+        self.counts: Counter[str] = Counter()
+        self._logger = logger
+        self._lock = threading.Lock()
+        self._logged: dict[str, tuple[float, int]] = {}      # kind -> (time, count then)
+        self._last: tuple[float, str] = (-np.inf, '')
+
+    def __call__(self, kind: str, text: str) -> None:
+        """Report one fault of a kind; `text` says expected, got, what to do."""
+        now = monotonic()
+        with self._lock:
+            self.counts[kind] += 1
+            self._last = (now, text)
+            logged_s, count = self._logged.get(kind, (-np.inf, 0))
+            if now - logged_s < QUIET_S:
+                return
+            more = self.counts[kind] - count - 1
+            self._logged[kind] = (now, self.counts[kind])
+        self._logger.error(text + (f' ({more} more since the last time)' if more else ''))
+
+    @property
+    def recent(self) -> str | None:
+        """The last fault, if it is young."""
+        when, text = self._last
+        return text if monotonic() - when < RECENT_S else None
+
+
+class Health:
+    """Numbers of the live node, and the diagnostics made of them."""
+
+    def __init__(self, name: str, faults: Faults) -> None:
+        self._name, self._faults = name, faults
+        self._answered = 0
+        self._latencies_s: deque[float] = deque(maxlen=KEPT)
+        self._times: deque[float] = deque(maxlen=KEPT)
+
+    def answered(self, latency_s: float) -> None:
+        """One frame has been answered."""
+        self._answered += 1
+        self._latencies_s.append(latency_s)
+        self._times.append(monotonic())
+
+    def diagnostics(self, stamp_ns: int, state: str, values: Mapping[str, Any]) -> DiagnosticArray:
+        """The message for /diagnostics.
+
+        Args:
+            stamp_ns: Now, on the node's clock.
+            state: Lifecycle state of the node.
+            values: Further facts.
+        """
+        latency_ms = 1e3 * np.array(self._latencies_s or [np.nan])
+        now = monotonic()
+        times = [t for t in self._times if now - t < RECENT_S]
+        rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
+        level, text = self._verdict(state, rate)
+        facts = {
+            'state': state, **values, 'frames answered': self._answered,
+            'rate [Hz]': f'{rate:.1f}',
+            'latency p50 [ms]': f'{np.percentile(latency_ms, 50):.1f}',
+            'latency p95 [ms]': f'{np.percentile(latency_ms, 95):.1f}',
+            **{f'errors: {kind}': count for kind, count in sorted(self._faults.counts.items())}}
+        status = DiagnosticStatus(
+            level=level, name=f'{self._name}: people', message=text, hardware_id='',
+            values=[KeyValue(key=key, value=str(value)) for key, value in facts.items()])
+        return DiagnosticArray(header=header(stamp_ns, ''), status=[status])
+
+    def _verdict(self, state: str, rate: float) -> tuple[bytes, str]:
+        fault = self._faults.recent
+        if fault:
+            return DiagnosticStatus.ERROR, fault
+        if state != 'active':
+            return DiagnosticStatus.WARN, f'The node is {state}.'
+        return DiagnosticStatus.OK, f'{rate:.1f} frames per second'

@@ -1,0 +1,131 @@
+"""What arrives: images, each with its CameraInfo and, if wanted, the people found by others."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import TypeAlias
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from ros2_occpose.msg import Person2DArray
+
+from ..camera_info import info_size
+from ..config import NodeConfig
+from . import filters
+from .conversions import stamp_of
+from .health import Faults
+
+AnyImage: TypeAlias = Image | CompressedImage
+PATIENCE = 2            # images without a CameraInfo of their stamp before the latest one will do
+INFO_QUEUE = 3          # images that wait for their CameraInfo
+PEOPLE_QUEUE = 15       # images that wait for the people found in them
+
+
+@dataclass(frozen=True)
+class Question:
+    """One image and what came with it."""
+
+    image: AnyImage
+    info: CameraInfo | None = None               # of exactly the image's stamp
+    people: Person2DArray | None = None          # of exactly the image's stamp
+
+
+class Inputs:
+    """Subscriptions of the node; hands over each image once it is complete.
+
+    An image is complete with the CameraInfo of its stamp. Sources that send CameraInfo rarely or
+    with other stamps are recognised after a few images: then the latest of the right size is
+    taken. With `people_2d`, only images that somebody found people in are handed over.
+    """
+
+    def __init__(self, node: Node, config: NodeConfig, deliver: Callable[[Question], None],
+                 faults: Faults) -> None:
+        self.received = 0
+        self.last_image_s = monotonic()          # when the last image came
+        self._node, self._deliver, self._faults = node, deliver, faults
+        self._with_people = config.use_people_2d
+        self._newest: AnyImage | None = None
+        self._delivered: AnyImage | None = None
+        self._unpaired = 0
+        self._infos: dict[tuple[int, int], CameraInfo] = {}     # (width, height) -> the latest
+        compressed = config.image_transport == 'compressed'
+        topic = node.resolve_topic_name('image') + '/compressed' if compressed else 'image'
+        self._image = self._subscribe(CompressedImage if compressed else Image, topic, depth=1)
+        self._info = self._subscribe(CameraInfo, 'camera_info', depth=5)
+        self._subscriptions = [self._image, self._info]
+        self._image.registerCallback(self._on_image)
+        self._info.registerCallback(self._on_info)
+        partner = self._info
+        if self._with_people:
+            partner = self._subscribe(Person2DArray, 'people_2d', depth=5)
+            self._subscriptions.append(partner)
+        queue = PEOPLE_QUEUE if self._with_people else INFO_QUEUE
+        self._pairs = filters.TimeSynchronizer([self._image, partner], queue)
+        self._pairs.registerCallback(self._on_pair)
+
+    @property
+    def image_topic(self) -> str:
+        """The full name of the image topic."""
+        return str(self._image.sub.topic_name)
+
+    @property
+    def info_topic(self) -> str:
+        """The full name of the CameraInfo topic."""
+        return str(self._info.sub.topic_name)
+
+    @property
+    def info_sizes(self) -> list[tuple[int, int]]:
+        """Sizes of the images of which a CameraInfo is known."""
+        return list(self._infos)
+
+    def info_for(self, size: tuple[int, int]) -> CameraInfo | None:
+        """The latest CameraInfo for images of (width, height)."""
+        return self._infos.get(size)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscriber in self._subscriptions:
+            self._node.destroy_subscription(subscriber.sub)
+
+    def _subscribe(self, message_type: type, topic: str, depth: int) -> filters.Subscriber:
+        return filters.Subscriber(
+            self._node, message_type, topic,
+            qos_profile=QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+
+    def _on_info(self, info: CameraInfo) -> None:
+        self._infos[info_size(info)] = info
+
+    def _on_image(self, image: AnyImage) -> None:
+        self.received += 1
+        self.last_image_s = monotonic()
+        if self._newest is not None and stamp_of(image) < stamp_of(self._newest):
+            for queue in self._pairs.queues:     # message_filters would wait for the old future
+                queue.clear()
+        self._newest = image
+        self._unpaired += 1
+        if self._with_people:
+            if self._unpaired > PEOPLE_QUEUE:
+                self._faults('people_2d', (
+                    f'Expected people_2d with the stamps of the images, got none for the last '
+                    f'{self._unpaired} images; copy the header of the image in your detector, or '
+                    'set use_people_2d to false.'))
+        elif self._unpaired > PATIENCE:
+            self._hand_over(Question(image))
+
+    def _on_pair(self, image: AnyImage, partner: CameraInfo | Person2DArray) -> None:
+        if self._with_people:
+            self._unpaired = 0
+            self._hand_over(Question(image, people=partner))
+        elif image is self._newest:              # else a newer one has been handed over
+            self._unpaired = 0
+            self._hand_over(Question(image, info=partner))
+
+    def _hand_over(self, question: Question) -> None:
+        if question.image is not self._delivered:
+            self._delivered = question.image
+            self._deliver(question)

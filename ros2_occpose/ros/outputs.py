@@ -1,0 +1,110 @@
+"""What the node publishes of one frame."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image
+from visualization_msgs.msg import MarkerArray
+
+from ros2_occpose.msg import HumanArray, PipelineStats, SkeletonModel
+
+from ..config import PublishConfig
+from ..recording.humans import Humans, humans_of
+from ..recording.markers import markers_of
+from ..recording.messages import human_array, marker_array, skeleton_model
+from ..recording.trails import Trails
+from ..types import Frame, People
+from .conversions import NS_PER_S, header, human_transforms, image_message, make
+
+DEPTH, TF_DEPTH = 10, 100
+
+
+def latched() -> QoSProfile:
+    """Late subscribers get the last message."""
+    return QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE,
+                      durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class Outputs:
+    """Publishers of the node; results are in the world frame while the camera pose is known."""
+
+    def __init__(self, node: Node, world_frame: str, tell: Callable[[str], None]) -> None:
+        self._node, self._world_frame = node, world_frame
+        self._publishers: list[Publisher] = []
+        self._humans = self._publisher(HumanArray, 'humans')
+        self._markers = self._publisher(MarkerArray, 'markers')
+        self._overlay = self._publisher(Image, 'overlay')
+        self._stats = self._publisher(PipelineStats, 'stats')
+        self._tf = self._tf_publisher(tell)
+        self._skeleton = node.create_publisher(SkeletonModel, 'skeleton_model', latched())
+        self._publishers.append(self._skeleton)
+        self._skeleton.publish(skeleton_model(make))
+        self._trails = Trails()
+        self._shown_in = ''                      # frame of the last markers
+
+    def _publisher(self, message_type: type, topic: str, depth: int = DEPTH) -> Publisher:
+        publisher = self._node.create_publisher(
+            message_type, topic, QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        self._publishers.append(publisher)
+        return publisher
+
+    def _tf_publisher(self, tell: Callable[[str], None]) -> Publisher | None:
+        try:
+            from tf2_msgs.msg import TFMessage
+        except ImportError:
+            tell('tf2_msgs is not installed: no frames human_<id> on /tf.')
+            return None
+        return self._publisher(TFMessage, '/tf', TF_DEPTH)
+
+    def humans(self, people: People, camera_frame: str) -> Humans:
+        """Publish everybody; the answer as published, with its latency."""
+        known = people.camera_pose != people.camera_pose.NONE
+        latency_ns = self._node.get_clock().now().nanoseconds - people.stamp_ns
+        humans = humans_of(
+            people, frame_id=self._world_frame if known else camera_frame,
+            camera_frame=camera_frame, latency_s=latency_ns / NS_PER_S)
+        self._humans.publish(human_array(make, humans))
+        return humans
+
+    def pictures(self, humans: Humans, frame: Frame, config: PublishConfig) -> None:
+        """Publish markers, frames and the overlay, each only if wanted."""
+        stamp_ns, self._shown_in = humans.stamp_ns, humans.frame_id
+        if config.markers:
+            trails = self._trails.update(humans, config.trail_s) if config.trail_s else []
+            if self._markers.get_subscription_count():
+                self._markers.publish(marker_array(
+                    make, [*markers_of(humans), *trails], stamp_ns, humans.frame_id))
+        if config.tf and self._tf is not None:
+            transforms = human_transforms(humans)
+            if transforms:
+                self._tf.publish(make('tf2_msgs/TFMessage', transforms=transforms))
+        if config.overlay and self._overlay.get_subscription_count():
+            from ..recording.overlay import draw_people
+            image = draw_people(frame.image, humans)
+            self._overlay.publish(image_message(image, stamp_ns, humans.camera_frame))
+
+    def stats(self, humans: Humans, dropped: int, backends: Mapping[str, str],
+              stage_ms: Mapping[str, float]) -> None:
+        """Publish what the pipeline did with one image."""
+        message = PipelineStats(
+            header=header(humans.stamp_ns, humans.camera_frame), people=len(humans),
+            dropped_frames=dropped, stages=list(stage_ms), stage_ms=list(stage_ms.values()),
+            backend=', '.join(f'{stage}: {name}' for stage, name in backends.items()))
+        self._stats.publish(message)
+
+    def clear(self) -> None:
+        """Take everything off the screen: nobody is known any more."""
+        self._trails.clear()
+        if self._shown_in:
+            now_ns = self._node.get_clock().now().nanoseconds
+            self._markers.publish(marker_array(make, [], now_ns, self._shown_in))
+
+    def close(self) -> None:
+        """Stop publishing."""
+        for publisher in self._publishers:
+            self._node.destroy_publisher(publisher)

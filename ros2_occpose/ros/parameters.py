@@ -1,0 +1,113 @@
+"""ROS parameters derived from the configuration dataclasses: names, texts, ranges, choices."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import Field
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import InvalidParameterTypeException, ParameterException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from ..config import NodeConfig, PipelineConfig, flatten, override
+from ..errors import ConfigError
+
+C = TypeVar('C')
+UNBOUNDED = 1e9
+LIVE = ('publish.', 'no_image_after_s')      # what may change while the node is configured
+
+
+class Parameters:
+    """The node's parameters as configurations; wrong values are refused with the reason.
+
+    Raises:
+        ConfigError: A value given at the start cannot work.
+    """
+
+    def __init__(self, node: Node, configured: Callable[[], bool]) -> None:
+        self.pipeline = declare(node, PipelineConfig())
+        self.node = declare(node, NodeConfig())
+        self._configured = configured
+        node.add_on_set_parameters_callback(self._on_set)
+
+    def _on_set(self, changes: list[Parameter]) -> SetParametersResult:
+        values = {change.name: change.value for change in changes}
+        pipeline = {name for name, _, _ in flatten(self.pipeline)} & set(values)
+        node = {name for name, _, _ in flatten(self.node)} & set(values)
+        fixed = [name for name in sorted(pipeline | node) if not name.startswith(LIVE)]
+        if fixed and self._configured():
+            return SetParametersResult(successful=False, reason=(
+                f'{", ".join(fixed)} cannot change while the node is configured; deactivate and '
+                'clean it up first (ros2 lifecycle set NODE deactivate, then cleanup).'))
+        try:
+            new_pipeline = override(self.pipeline, {name: values[name] for name in pipeline})
+            new_node = override(self.node, {name: values[name] for name in node})
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.pipeline, self.node = new_pipeline, new_node
+        return SetParametersResult(successful=True)
+
+
+def declare(node: Node, config: C) -> C:
+    """Declare one parameter per leaf of `config`; the configuration with the overrides applied.
+
+    Raises:
+        ConfigError: An override is of the wrong type or out of bounds.
+    """
+    values = {}
+    for name, leaf, default in flatten(config):
+        try:
+            value = _declare(node, name, default, describe(leaf, default))
+        except (ParameterException, ConfigError) as error:
+            raise ConfigError(f'Parameter {name}: {error}; {leaf.metadata["help"]}') from error
+        values[name] = value
+    return override(config, values)
+
+
+def describe(leaf: Field[Any], default: Any) -> ParameterDescriptor:  # noqa: ANN401
+    """What `ros2 param describe` says of a field."""
+    low, high, choices = (leaf.metadata.get(key) for key in ('ge', 'le', 'choices'))
+    descriptor = ParameterDescriptor(description=leaf.metadata['help'])
+    if choices:
+        descriptor.additional_constraints = f'One of {", ".join(choices)}.'
+    if low is not None or high is not None:
+        low = -UNBOUNDED if low is None else low
+        high = UNBOUNDED if high is None else high
+        if isinstance(default, int):
+            bounds = IntegerRange(from_value=int(low), to_value=int(high), step=1)
+            descriptor.integer_range = [bounds]
+        else:
+            bounds = FloatingPointRange(from_value=float(low), to_value=float(high))
+            descriptor.floating_point_range = [bounds]
+    return descriptor
+
+
+def _declare(node: Node, name: str, default: Any, about: ParameterDescriptor) -> Any:  # noqa: ANN401
+    default = list(default) if isinstance(default, tuple) else default
+    try:
+        return node.declare_parameter(name, default, about).value
+    except InvalidParameterTypeException:
+        value = _as_floats(_override_of(node, name), default)
+        return node.declare_parameter(name, value, about, ignore_override=True).value
+
+
+def _as_floats(value: Any, default: Any) -> Any:  # noqa: ANN401
+    """`2` where `2.0` is wanted: people write it, ROS refuses it."""
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if isinstance(default, list) and not isinstance(value, (str, int, float)):
+        return [float(number) for number in value]
+    raise ConfigError(f'expected {type(default).__name__}, got {value!r}')
+
+
+def _override_of(node: Node, name: str) -> Any:  # noqa: ANN401
+    """The value given at the start, of whatever type."""
+    value = node.declare_parameter(name, descriptor=ParameterDescriptor(dynamic_typing=True)).value
+    node.undeclare_parameter(name)
+    return value

@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""The live node: images in, people out."""
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Protocol
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from ros2_occpose.config import PipelineConfig
+from ros2_occpose.errors import CameraError, InputError, ModelError, OccposeError, ShapeError
+from ros2_occpose.geometry import Camera
+from ros2_occpose.ros import filters
+from ros2_occpose.ros.camera_pose import CameraPose, PoseError, load_camera_pose
+from ros2_occpose.ros.conversions import NS_PER_S
+from ros2_occpose.ros.frames import FrameMaker
+from ros2_occpose.ros.health import Faults, Health
+from ros2_occpose.ros.inputs import Inputs, Question
+from ros2_occpose.ros.outputs import Outputs
+from ros2_occpose.ros.parameters import Parameters
+from ros2_occpose.ros.running import forward_library_log, run_node, stop_forwarding
+from ros2_occpose.ros.worker import Worker
+from ros2_occpose.types import Frame, People
+
+CHECK_S = 1.0                   # how often inputs are checked and diagnostics published
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class LivePipeline(Protocol):
+    """What the node needs of a pipeline."""
+
+    stage_ms: Mapping[str, float]
+    backends: Mapping[str, str]
+
+    def __call__(self, frame: Frame) -> People:
+        """Everybody in this frame."""
+
+    def reset(self) -> None:
+        """Forget everybody."""
+
+
+def load_pipeline(config: PipelineConfig) -> LivePipeline:
+    """The real one, models loaded and warm."""
+    from ros2_occpose.pipeline import Pipeline
+
+    pipeline = Pipeline(config)
+    camera = Camera.from_hfov(640, 480, 60.0)
+    pipeline(Frame(stamp_ns=0, image=np.zeros((480, 640, 3), np.uint8), camera=camera))
+    pipeline.reset()
+    return pipeline
+
+
+@dataclass(frozen=True)
+class Active:
+    """What runs while the node is active."""
+
+    pose: CameraPose
+    inputs: Inputs
+    frames: FrameMaker
+    worker: Worker[Question]
+
+
+class PoseNode(LifecycleNode):
+    """Node `occpose`."""
+
+    def __init__(self, load: Callable[[PipelineConfig], LivePipeline] = load_pipeline,
+                 **options: Any) -> None:
+        super().__init__('occpose', **options)
+        self._load = load
+        self._log = self.get_logger()
+        self._forwarding = forward_library_log(self._log)
+        self._pipeline: LivePipeline | None = None
+        self._outputs: Outputs | None = None
+        self._active: Active | None = None
+        self._last: Frame | None = None
+        self._settings = Parameters(self, configured=lambda: self._pipeline is not None)
+        self._faults = Faults(self._log)
+        self._health = Health(self.get_fully_qualified_name(), self._faults)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self.create_timer(CHECK_S, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    # --- life -----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Configure and activate, unless `autostart` is false."""
+        if self._settings.node.autostart and self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the models."""
+        return self._attempt(self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen and answer."""
+        return self._attempt(self._activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening; the models stay loaded."""
+        return self._attempt(self._deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Drop the models."""
+        return self._attempt(self._cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop everything."""
+        return self._attempt(self.close)
+
+    def close(self) -> None:
+        """Stop threads and subscriptions."""
+        self._deactivate()
+        stop_forwarding(self._forwarding)
+
+    def _attempt(self, step: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            step()
+        except OccposeError as error:
+            kind = 'model' if isinstance(error, ModelError) else 'configuration'
+            self._faults(kind, f'{step.__name__.strip("_")} failed: {error}')
+            return FAILURE
+        except Exception:      # rclpy would swallow it without a word
+            self._faults('internal', traceback.format_exc())
+            return FAILURE
+        return SUCCESS
+
+    def _configure(self) -> None:
+        self._outputs = Outputs(self, self._settings.node.world_frame, self._log.info)
+        try:
+            self._pipeline = self._load(self._settings.pipeline)
+        except BaseException:
+            self._cleanup()
+            raise
+        backends = ', '.join(f'{s}: {b}' for s, b in self._pipeline.backends.items())
+        self._log.info(f'Ready: {backends}.')
+
+    def _activate(self) -> None:
+        config = self._settings.node
+        pose = load_camera_pose(self, config)
+        worker = Worker(self._answer, name='pipeline')
+        inputs = Inputs(self, config, worker.ask, self._faults)
+        frames = FrameMaker(config, inputs, pose, self._faults, self._log.warning)
+        self._active = Active(pose, inputs, frames, worker)
+        self._log.info(
+            f'Listening to {inputs.image_topic} and {inputs.info_topic}; camera pose: '
+            f'{pose.name}; images: {frames.decoder}; pairing: {filters.NAME}.')
+
+    def _deactivate(self) -> None:
+        active, self._active = self._active, None
+        if active is None:
+            return
+        active.inputs.close()
+        active.worker.stop()
+        active.pose.close()
+        self._forget()
+
+    def _cleanup(self) -> None:
+        self._pipeline = None
+        if self._outputs is not None:
+            self._outputs.close()
+            self._outputs = None
+
+    # --- work, on the worker's thread -----------------------------------------------------
+
+    def _answer(self, question: Question) -> None:
+        active, pipeline, outputs = self._active, self._pipeline, self._outputs
+        if active is None or pipeline is None or outputs is None:
+            return
+        try:
+            frame = active.frames(question)
+            self._watch_for_jumps(frame)
+            people = pipeline(frame)
+            humans = outputs.humans(people, question.image.header.frame_id or 'camera')
+            self._health.answered(humans.latency_s)
+            publish = self._settings.node.publish
+            outputs.pictures(humans, frame, publish)
+            if publish.stats:
+                outputs.stats(humans, active.worker.dropped, pipeline.backends, pipeline.stage_ms)
+        except OccposeError as error:
+            self._faults(_kind(error), str(error))
+        except Exception:      # one bad frame must not end the node
+            if self.context.ok():
+                self._faults('internal', traceback.format_exc())
+
+    def _watch_for_jumps(self, frame: Frame) -> None:
+        last = self._last
+        if last is not None and frame.stamp_ns < last.stamp_ns:
+            back_s = (last.stamp_ns - frame.stamp_ns) / NS_PER_S
+            self._faults('time', (
+                f'Expected stamps that grow, got an image {back_s:.3f} s before the last one: '
+                'starting afresh with new ids. Right for a bag that loops; else check the clock.'))
+            self._forget()
+        elif last is not None and frame.camera.size != last.camera.size:
+            (width, height), (new_width, new_height) = last.camera.size, frame.camera.size
+            self._faults('size', (
+                f'Expected images of {width}x{height} as before, got {new_width}x{new_height}: '
+                'starting afresh with new ids; does more than one camera use this topic?'))
+            self._forget()
+        self._last = frame
+
+    def _forget(self) -> None:
+        self._last = None
+        if self._active is not None:
+            self._active.pose.clear()
+        if self._pipeline is not None:
+            self._pipeline.reset()
+        if self._outputs is not None and self.context.ok():
+            self._outputs.clear()
+
+    # --- health, on the executor's thread -------------------------------------------------
+
+    def _check(self) -> None:
+        active, facts = self._active, {}
+        if active is not None:
+            self._check_images(active.inputs)
+            facts = {'images received': active.inputs.received,
+                     'images dropped': active.worker.dropped,
+                     'image topic': active.inputs.image_topic, 'camera pose': active.pose.name}
+        if self._pipeline is not None:
+            facts |= {f'runtime: {stage}': b for stage, b in self._pipeline.backends.items()}
+        state = 'active' if active else 'inactive' if self._pipeline else 'unconfigured'
+        now_ns = self.get_clock().now().nanoseconds
+        self._diagnostics.publish(self._health.diagnostics(now_ns, state, facts))
+
+    def _check_images(self, inputs: Inputs) -> None:
+        silent_s = monotonic() - inputs.last_image_s
+        if silent_s < self._settings.node.no_image_after_s:
+            return
+        publishers = self.count_publishers(inputs.image_topic)
+        self._faults('no image', f'Expected images on {inputs.image_topic}, got none for '
+                     f'{silent_s:.1f} s; ' + (
+            'nobody publishes there: start the camera, or remap `image`.' if not publishers else
+            f'{publishers} publish there, so they get lost on the way: let the publisher use '
+            'config/fastdds.xml (FASTRTPS_DEFAULT_PROFILES_FILE), and compare the QoS.'))
+
+
+def _kind(error: OccposeError) -> str:
+    match error:
+        case PoseError():
+            return 'camera pose'
+        case CameraError():
+            return 'camera'
+        case InputError() | ShapeError():
+            return 'image'
+        case _:
+            return 'pipeline'
+
+
+def main() -> int:
+    """Run the node until it is told to stop."""
+
+    def make() -> PoseNode:
+        node = PoseNode()
+        node.start()
+        return node
+
+    return run_node(make)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

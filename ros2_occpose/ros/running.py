@@ -1,0 +1,99 @@
+"""Starting and stopping a node so that the process ends with exit code 0."""
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.rcutils_logger import RcutilsLogger
+from rclpy.node import Node
+
+from ..errors import ModelError, OccposeError
+from ..resources import NAME, resource
+
+PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')   # Jazzy, Kilted
+
+
+class Closable(Protocol):
+    """A node that has to stop threads or close files."""
+
+    def close(self) -> None:
+        """Stop; the context is still valid."""
+
+
+def run_node(make: Callable[[], Node], arguments: Sequence[str] | None = None) -> int:
+    """Spin a node until SIGINT, SIGTERM or until it shuts the context down itself.
+
+    Returns:
+        0, or 2 where the node cannot be made; the reason is printed.
+    """
+    use_dds_profile()
+    rclpy.init(args=arguments)
+    node: Node | None = None
+    executor = SingleThreadedExecutor()
+    try:
+        node = make()
+        executor.add_node(node)
+        executor.spin()
+    except OccposeError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        # In this order: otherwise rclpy ends the process with "terminate called".
+        executor.shutdown()
+        if isinstance(node, Node) and hasattr(node, 'close'):
+            node.close()
+        rclpy.try_shutdown()
+        if node is not None:
+            node.destroy_node()
+    return 0
+
+
+def use_dds_profile() -> None:
+    """Make Fast DDS carry images; a profile that is set already is left alone."""
+    try:
+        profile = str(resource('config', 'fastdds.xml'))
+    except ModelError:
+        return
+    for variable in PROFILES:
+        os.environ.setdefault(variable, profile)
+
+
+class RosLogHandler(logging.Handler):
+    """Passes what the library logs on to the node's logger."""
+
+    def __init__(self, logger: RcutilsLogger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record at its level."""
+        text = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(text)
+        else:
+            self._logger.debug(text)
+
+
+def forward_library_log(logger: RcutilsLogger) -> RosLogHandler:
+    """Start passing on; returns the handler for `stop_forwarding`."""
+    library, handler = logging.getLogger(NAME), RosLogHandler(logger)
+    library.addHandler(handler)
+    library.setLevel(logging.INFO)
+    library.propagate = False
+    return handler
+
+
+def stop_forwarding(handler: RosLogHandler) -> None:
+    """Stop passing on."""
+    logging.getLogger(NAME).removeHandler(handler)
