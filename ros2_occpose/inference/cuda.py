@@ -79,7 +79,7 @@ def find_device() -> Device | None:
 
 
 @cache
-def _driver() -> Any:  # noqa: ANN401, a ctypes library
+def _driver() -> Any:
     library = ctypes.CDLL(_LIBRARY)
     for name, arguments in _SIGNATURES.items():
         getattr(library, name).argtypes = arguments

@@ -98,11 +98,11 @@ def at_batch(shape: Shape, batch: int) -> tuple[int, ...]:
 def split(count: int, batches: tuple[int, ...]) -> list[tuple[int, int, int]]:
     """How `count` people are run: (first, number, batch size), the number at most the batch size.
 
-    >>> split(3, (1, 4, 16)), split(21, (1, 4, 16))
-    ([(0, 3, 4)], [(0, 16, 16), (16, 5, 16)])
+    >>> split(0, (1, 4, 16)), split(3, (1, 4, 16)), split(21, (1, 4, 16))
+    ([(0, 0, 1)], [(0, 3, 4)], [(0, 16, 16), (16, 5, 16)])
     """
     parts = []
-    for first in range(0, count, batches[-1]):
+    for first in range(0, max(count, 1), batches[-1]):
         number = min(count - first, batches[-1])
         parts.append((first, number, next(b for b in batches if b >= number)))
     return parts

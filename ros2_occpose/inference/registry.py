@@ -78,7 +78,7 @@ def read_models(path: Path) -> dict[str, ModelEntry]:
     return entries
 
 
-def _entry(path: Path, name: str, values: Any) -> ModelEntry:  # noqa: ANN401, from YAML
+def _entry(path: Path, name: str, values: Any) -> ModelEntry:
     try:
         values = dict(values)
         if 'fetch' in values:
@@ -98,7 +98,7 @@ def _entry(path: Path, name: str, values: Any) -> ModelEntry:  # noqa: ANN401, f
     return entry
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401, from YAML
+def _frozen(value: Any) -> Any:
     return value if isinstance(value, dict) else str(value)
 
 

@@ -68,11 +68,15 @@ class TensorrtSession:
             name: np.dtype(_DTYPES[self._engine.get_tensor_dtype(name)]) for name in self.inputs
         }
         self._batches = batches_of(self.inputs)
-        self._runs = {
-            batch: _Run(self._engine, profile, at, self._stream)
-            for profile, batch in enumerate(self._batches)
-            for at in [{name: at_batch(shape, batch) for name, shape in self.inputs.items()}]
+        # What has no open length is the same for everybody: it is neither split nor filled up.
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        self._shared = {
+            name for name in names if -1 not in tuple(self._engine.get_tensor_shape(name))
         }
+        self._runs: dict[int, _Run] = {}
+        for profile, batch in enumerate(self._batches):
+            shapes = {name: at_batch(shape, batch) for name, shape in self.inputs.items()}
+            self._runs[batch] = _Run(self._engine, profile, shapes, self._shared, self._stream)
 
     def __call__(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Run the network.
@@ -83,25 +87,20 @@ class TensorrtSession:
         """
         feed = checked_inputs(self._name, self.inputs, self._dtypes, arrays)
         self._stream.activate()
-        batched = {
-            name for name, shape in self.inputs.items() if shape and isinstance(shape[0], str)
+        count = next((len(feed[name]) for name in feed if name not in self._shared), 1)
+        parts = []
+        for first, number, batch in split(count, self._batches):
+            rows = {
+                name: array if name in self._shared else array[first : first + number]
+                for name, array in feed.items()
+            }
+            parts.append(self._runs[batch](rows, number))
+        if len(parts) == 1:
+            return parts[0]
+        return {
+            name: array if name in self._shared else np.concatenate([part[name] for part in parts])
+            for name, array in parts[0].items()
         }
-        if not batched:
-            return self._runs[1](feed, 1)
-        count = len(feed[next(iter(batched))])
-        parts = [
-            self._runs[batch](
-                {
-                    name: array[first : first + number] if name in batched else array
-                    for name, array in feed.items()
-                },
-                number,
-            )
-            for first, number, batch in split(count, self._batches)
-        ]
-        if not parts:
-            return self._runs[1]({}, 0)
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 class _Run:
@@ -112,6 +111,7 @@ class _Run:
         engine: TrtObject,
         profile: int,
         shapes: Mapping[str, tuple[int, ...]],
+        shared: set[str],
         stream: Stream,
     ) -> None:
         self._stream = stream
@@ -131,9 +131,7 @@ class _Run:
             self._context.set_tensor_address(name, memory.address)
         self._inputs = list(shapes)
         self._outputs = [name for name in names if name not in shapes]
-        self._batch_free = {
-            name for name in names if -1 not in tuple(engine.get_tensor_shape(name))
-        }
+        self._shared = shared
         self._enqueue()  # the first run may allocate, which cannot be recorded
         stream.wait()
         try:
@@ -154,12 +152,12 @@ class _Run:
         """Run the first `number` rows; the rest of the batch holds what was there before."""
         for name, array in feed.items():
             host = self._memory[name].host
-            (host if name in self._batch_free else host[:number])[...] = array
+            (host if name in self._shared else host[:number])[...] = array
         self._launch()
         self._stream.wait()
         hosts = {name: self._memory[name].host for name in self._outputs}
         return {
-            name: (host if name in self._batch_free else host[:number]).copy()
+            name: (host if name in self._shared else host[:number]).copy()
             for name, host in hosts.items()
         }
 

@@ -270,13 +270,14 @@ class _Writer:
 
     def _write_resize(self, resize: Op, source: str, op: Op) -> None:
         """Write `resize` on `source` as the last step of `op`."""
-        (_, h, w, _), (_, new_h, new_w, _) = (
-            self._graph.shapes[i] for i in (resize.inputs[0], resize.outputs[0])
-        )
+        before, after = (self._graph.shapes[i][1:3] for i in (resize.inputs[0], resize.outputs[0]))
         mode = 'half_pixel' if resize.options['HalfPixelCenters'] else 'asymmetric'
         if resize.options['AlignCorners']:
             mode = 'align_corners'
-        scales = self._initializer(np.array([1, 1, new_h / h, new_w / w], np.float32))
+        factors = np.divide(after, before, dtype=np.float32)
+        if np.any(factors * before < after):  # ONNX rounds the new size down
+            factors = np.nextafter(factors, np.float32(np.inf))
+        scales = self._initializer(np.array([1, 1, *factors], np.float32))
         self._finish_op(
             op, 'Resize', [source, '', scales], mode='linear', coordinate_transformation_mode=mode
         )
@@ -305,7 +306,7 @@ class _Writer:
         op: Op,
         kind: str,
         inputs: list[str],
-        **attributes: Any,  # noqa: ANN401, ONNX attributes
+        **attributes: Any,
     ) -> None:
         """Write a node and the activation that is fused into the operation."""
         target, code = f't{op.outputs[0]}', op.options.get('FusedActivationFunction', 0)
@@ -328,7 +329,7 @@ class _Writer:
         kind: str,
         inputs: list[str],
         output: str,
-        **attributes: Any,  # noqa: ANN401, ONNX attributes
+        **attributes: Any,
     ) -> str:
         self._nodes.append(
             helper.make_node(kind, inputs, [output], f'{kind}_{len(self._nodes)}', **attributes)
