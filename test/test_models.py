@@ -207,6 +207,13 @@ def test_checksums_do_not_need_a_cache(tmp_path: Path, monkeypatch: pytest.Monke
     assert files.remembered_sha256(path) == sha256(b'abc')
 
 
+def test_a_cache_that_cannot_be_written(declared: Path, wheel: Path,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('OCCPOSE_CACHE', str(wheel / 'cannot' / 'be'))
+    with pytest.raises(ModelError, match=r'Cannot write to .*; set OCCPOSE_CACHE to a folder'):
+        fetch([registry.find_entry('small_part')], wheel)
+
+
 def test_writing_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / 'folder' / 'weights'
     files.write_atomically(path, b'first')

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import ModelError
 from ..resources import cache_folder
 
 
@@ -27,26 +28,25 @@ def remembered_sha256(path: Path) -> str:
     """The checksum, computed once for each path, size and time of change; for a quick start."""
     memory, status = cache_folder() / 'checksums.json', path.stat()
     key, stamp = str(path.resolve()), [status.st_size, status.st_mtime_ns]
-    try:
-        known = json.loads(memory.read_text())
-        size, mtime_ns, digest = known[key]
-        if [size, mtime_ns] == stamp:
-            return str(digest)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # nothing remembered: compute
+    match _read(memory).get(key):
+        case [size, mtime_ns, str(digest)] if [size, mtime_ns] == stamp:
+            return digest
     digest = sha256(path)
     try:
         with locked(memory):
-            try:
-                known = dict(json.loads(memory.read_text()))
-            except (OSError, ValueError, TypeError):
-                known = {}
-            write_atomically(
-                memory, json.dumps({**known, key: [*stamp, digest]}, indent=0).encode()
-            )
-    except OSError:
+            known = {**_read(memory), key: [*stamp, digest]}
+            write_atomically(memory, json.dumps(known, indent=0).encode())
+    except (OSError, ModelError):
         pass  # a read-only cache only costs time
     return digest
+
+
+def _read(memory: Path) -> dict[str, object]:
+    try:
+        known = json.loads(memory.read_text())
+    except (OSError, ValueError):
+        return {}  # nothing remembered, or damaged
+    return known if isinstance(known, dict) else {}
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -67,8 +67,19 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes from making the same file until the block ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f'.{path.name}.lock').open('w') as lock:
+    """Keep other processes from making the same file until the block ends.
+
+    Raises:
+        ModelError: The folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_name(f'.{path.name}.lock').open('w')
+    except OSError as error:
+        raise ModelError(
+            f'Cannot write to {path.parent} ({error.strerror}); '
+            'set OCCPOSE_CACHE to a folder that is yours.'
+        ) from error
+    with file as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
