@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from ..types import (
 )
 
 Bools = NDArray[np.bool_]
+Json: TypeAlias = Any
 
 UPPER = np.triu_indices(3)   # xx xy xz yy yz zz of a covariance, the order of Joint.msg
 
@@ -128,7 +129,7 @@ def inferred(humans: Humans) -> Bools:
     return hidden
 
 
-def record(humans: Humans) -> dict[str, Any]:
+def record(humans: Humans) -> dict[str, Json]:
     """One line of `poses.jsonl`: names instead of numbers for states, None for unknown numbers."""
     people = [{
         'id': int(humans.ids[i]),
@@ -146,12 +147,12 @@ def record(humans: Humans) -> dict[str, Any]:
             'camera_pose': humans.camera_pose.name, 'humans': people}
 
 
-def _plain(values: Any, digits: int) -> Any:
+def _plain(values: Floats | float, digits: int) -> Json:
     """Numbers as JSON can say them: rounded, NaN and infinity as None."""
     return _none(np.asarray(values, float).round(digits).tolist())
 
 
-def _none(values: Any) -> Any:
+def _none(values: Json) -> Json:
     if isinstance(values, list):
         return [_none(value) for value in values]
     return values if np.isfinite(values) else None

@@ -6,7 +6,7 @@ that are not given have their default. Both rclpy and rosbags messages are made 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -17,24 +17,25 @@ from .humans import Humans
 from .markers import Marker
 
 PACKAGE = 'ros2_occpose'
+Message: TypeAlias = Any      # of rclpy or of rosbags
 XYZ = np.s_[..., :3, :3]    # position or linear part of a 6x6 covariance
 
 
 class Make(Protocol):
     """Builds messages of one ROS library."""
 
-    def __call__(self, message_type: str, /, **fields: Any) -> Any:
+    def __call__(self, message_type: str, /, **fields: object) -> Message:
         """The message of a type, e.g. 'geometry_msgs/Point'."""
 
 
-def header(make: Make, stamp_ns: int, frame_id: str) -> Any:
+def header(make: Make, stamp_ns: int, frame_id: str) -> Message:
     """std_msgs/Header."""
     seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
     stamp = make('builtin_interfaces/Time', sec=seconds, nanosec=nanoseconds)
     return make('std_msgs/Header', stamp=stamp, frame_id=frame_id)
 
 
-def human_array(make: Make, humans: Humans) -> Any:
+def human_array(make: Make, humans: Humans) -> Message:
     """HumanArray of one frame."""
     return make(
         f'{PACKAGE}/HumanArray', header=header(make, humans.stamp_ns, humans.frame_id),
@@ -43,7 +44,7 @@ def human_array(make: Make, humans: Humans) -> Any:
         humans=[_human(make, humans, i) for i in range(len(humans))])
 
 
-def _human(make: Make, humans: Humans, i: int) -> Any:
+def _human(make: Make, humans: Humans, i: int) -> Message:
     w, x, y, z = humans.root_quat_wxyz[i].tolist()
     pose = make('geometry_msgs/Pose', position=_point(make, humans.root[i]),
                 orientation=make('geometry_msgs/Quaternion', x=x, y=y, z=z, w=w))
@@ -61,7 +62,7 @@ def _human(make: Make, humans: Humans, i: int) -> Any:
         roi=_roi(make, humans.boxes_px[i]))
 
 
-def _joints(make: Make, humans: Humans, i: int) -> list[Any]:
+def _joints(make: Make, humans: Humans, i: int) -> list[Message]:
     covariances = np.ascontiguousarray(humans.joint_covariance[i], np.float32)
     rows = zip(humans.joints[i].tolist(), covariances,
                humans.joint_confidence[i].tolist(), humans.joint_states[i].tolist(), strict=True)
@@ -70,7 +71,7 @@ def _joints(make: Make, humans: Humans, i: int) -> list[Any]:
             for (x, y, z), covariance, confidence, state in rows]
 
 
-def _keypoints(make: Make, humans: Humans, i: int) -> list[Any]:
+def _keypoints(make: Make, humans: Humans, i: int) -> list[Message]:
     if np.isnan(humans.boxes_px[i]).any():
         return []
     rows = zip(humans.keypoints_px[i].tolist(), humans.keypoint_scores[i].tolist(),
@@ -79,7 +80,7 @@ def _keypoints(make: Make, humans: Humans, i: int) -> list[Any]:
             for (x, y), score, visible in rows]
 
 
-def _roi(make: Make, box_px: Floats) -> Any:
+def _roi(make: Make, box_px: Floats) -> Message:
     if np.isnan(box_px).any():
         return make('sensor_msgs/RegionOfInterest')
     x0, y0, x1, y1 = np.maximum(np.round(box_px), 0).astype(int).tolist()
@@ -94,17 +95,17 @@ def _covariance36(block: Floats) -> Floats:
     return full.ravel()
 
 
-def _point(make: Make, xyz: Sequence[float] | Floats) -> Any:
+def _point(make: Make, xyz: Sequence[float] | Floats) -> Message:
     x, y, z = map(float, xyz)
     return make('geometry_msgs/Point', x=x, y=y, z=z)
 
 
-def _vector(make: Make, xyz: Sequence[float]) -> Any:
+def _vector(make: Make, xyz: Sequence[float]) -> Message:
     x, y, z = map(float, xyz)
     return make('geometry_msgs/Vector3', x=x, y=y, z=z)
 
 
-def humans_from(message: Any) -> Humans:
+def humans_from(message: Message) -> Humans:
     """The arrays of a HumanArray, of rclpy or of rosbags."""
     people = message.humans
     n, j, k = len(people), len(H36M17.joints), len(COCO17.joints)
@@ -139,21 +140,21 @@ def humans_from(message: Any) -> Humans:
         boxes_px=np.concatenate([rois[:, :2], rois[:, :2] + rois[:, 2:]], -1))
 
 
-def _xyz(points: Sequence[Any]) -> Floats:
+def _xyz(points: Sequence[Message]) -> Floats:
     return np.array([(p.x, p.y, p.z) for p in points], float).reshape(-1, 3)
 
 
-def _blocks(covariances: Sequence[Any]) -> Floats:
+def _blocks(covariances: Sequence[Message]) -> Floats:
     return np.array(covariances, float).reshape(-1, 6, 6)[XYZ]
 
 
-def skeleton_model(make: Make, skeleton: Skeleton = H36M17) -> Any:
+def skeleton_model(make: Make, skeleton: Skeleton = H36M17) -> Message:
     """SkeletonModel: what the indices of the joints mean."""
     return make(f'{PACKAGE}/SkeletonModel', name=skeleton.name, joint_names=list(skeleton.joints),
                 parents=np.array(skeleton.parents, np.int16))
 
 
-def camera_info(make: Make, camera: Camera, stamp_ns: int, camera_frame: str) -> Any:
+def camera_info(make: Make, camera: Camera, stamp_ns: int, camera_frame: str) -> Message:
     """sensor_msgs/CameraInfo."""
     projection = np.concatenate([camera.k, np.zeros((3, 1))], axis=1)
     return make('sensor_msgs/CameraInfo', header=header(make, stamp_ns, camera_frame),
@@ -162,7 +163,7 @@ def camera_info(make: Make, camera: Camera, stamp_ns: int, camera_frame: str) ->
                 k=camera.k.ravel(), r=np.eye(3).ravel(), p=projection.ravel())
 
 
-def marker_array(make: Make, markers: Sequence[Marker], stamp_ns: int, frame_id: str) -> Any:
+def marker_array(make: Make, markers: Sequence[Marker], stamp_ns: int, frame_id: str) -> Message:
     """MarkerArray that replaces whatever was shown before."""
     head = header(make, stamp_ns, frame_id)
     clear = make('visualization_msgs/Marker', header=head, action=3)
@@ -170,7 +171,7 @@ def marker_array(make: Make, markers: Sequence[Marker], stamp_ns: int, frame_id:
                 markers=[clear, *(_marker(make, marker, head) for marker in markers)])
 
 
-def _marker(make: Make, marker: Marker, head: Any) -> Any:
+def _marker(make: Make, marker: Marker, head: Message) -> Message:
     w, x, y, z = marker.quat_wxyz
     r, g, b, a = marker.rgba
     pose = make('geometry_msgs/Pose', position=_point(make, marker.position),

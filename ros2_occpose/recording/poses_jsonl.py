@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from ..errors import InputError
-from .humans import Humans, record
+from .humans import Humans, Json, record
 
 
 class PosesJsonl:
@@ -41,7 +41,7 @@ class PosesJsonl:
         self.close()
 
 
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+def read_jsonl(path: Path) -> Iterator[dict[str, Json]]:
     """The frames of a file; a last line cut short by a crash is left out.
 
     Raises:

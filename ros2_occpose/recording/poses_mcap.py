@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import cv2
 import numpy as np
@@ -13,7 +13,14 @@ from ..types import Floats, Image
 from .humans import Humans
 from .markers import markers_of
 from .mcap import McapWriter
-from .messages import camera_info, header, human_array, marker_array, skeleton_model
+from .messages import (
+    Message,
+    camera_info,
+    header,
+    human_array,
+    marker_array,
+    skeleton_model,
+)
 from .typestore import full_name, make, serialise, typestore
 
 JPEG_QUALITY = 80
@@ -55,7 +62,7 @@ class PosesMcap:
         if overlay is not None:
             self._put('/occpose/overlay/compressed', stamp_ns, _jpeg(humans, overlay))
 
-    def _put(self, topic: str, stamp_ns: int, message: Any) -> None:
+    def _put(self, topic: str, stamp_ns: int, message: Message) -> None:
         if topic not in self._channels:
             message_type, latched = TOPICS[topic]
             schema = full_name(message_type)
@@ -76,7 +83,7 @@ class PosesMcap:
         self.close()
 
 
-def _transform(humans: Humans, world_from_camera: Floats) -> Any:
+def _transform(humans: Humans, world_from_camera: Floats) -> Message:
     x, y, z = world_from_camera[:3, 3].tolist()
     w, i, j, k = quat_wxyz_from_matrix(world_from_camera[:3, :3]).tolist()
     transform = make(
@@ -88,7 +95,7 @@ def _transform(humans: Humans, world_from_camera: Floats) -> Any:
     return make('tf2_msgs/TFMessage', transforms=[stamped])
 
 
-def _jpeg(humans: Humans, image: Image) -> Any:
+def _jpeg(humans: Humans, image: Image) -> Message:
     _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return make('sensor_msgs/CompressedImage', format='jpeg', data=np.asarray(data, np.uint8),
                 header=header(make, humans.stamp_ns, humans.camera_frame))

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from rosbags.interfaces import Nodetype
@@ -11,7 +11,9 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from ..resources import resource
-from .messages import PACKAGE
+from .messages import PACKAGE, Message
+
+Detail: TypeAlias = Any      # of a field: nested tuples of rosbags
 
 
 @cache
@@ -23,11 +25,13 @@ def typestore() -> Typestore:
     return store
 
 
-def make(message_type: str, /, **fields: Any) -> Any:
+def make(message_type: str, /, **fields: Message) -> Message:
     """A message of a type such as 'geometry_msgs/Point'; fields not given have their default."""
     full = full_name(message_type)
-    missing = {field: default() for field, default in _defaults(full) if field not in fields}
-    return typestore().types[full](**fields, **missing)
+    for field, default in _defaults(full):
+        if field not in fields:
+            fields[field] = default()
+    return typestore().types[full](**fields)
 
 
 def full_name(message_type: str) -> str:
@@ -36,19 +40,19 @@ def full_name(message_type: str) -> str:
     return f'{package}/msg/{name}'
 
 
-def serialise(message: Any) -> bytes:
+def serialise(message: Message) -> bytes:
     """The CDR bytes of a message."""
     return bytes(typestore().serialize_cdr(message, message.__msgtype__))
 
 
 @cache
-def _defaults(full: str) -> list[tuple[str, Callable[[], Any]]]:
+def _defaults(full: str) -> list[tuple[str, Callable[[], object]]]:
     """(field, factory of its default) of a type; the same defaults as ROS."""
     _, fields = typestore().fielddefs[full]
     return [(name, _default(kind, detail)) for name, (kind, detail) in fields]
 
 
-def _default(kind: Nodetype, detail: Any) -> Callable[[], Any]:
+def _default(kind: Nodetype, detail: Detail) -> Callable[[], object]:
     if kind is Nodetype.NAME:
         return lambda: make(detail.replace('/msg/', '/'))
     if kind is Nodetype.BASE:
