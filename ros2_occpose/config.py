@@ -18,7 +18,7 @@ C = TypeVar('C')
 
 
 def param(default: object, about: str, *, ge: float | None = None, le: float | None = None,
-          choices: tuple[str, ...] | None = None) -> Any:  # noqa: ANN401, of the field's own type
+          choices: tuple[str, ...] | None = None) -> Any:
     """A field with its explanation and bounds."""
     return field(default=default, metadata={'help': about, 'ge': ge, 'le': le, 'choices': choices})
 
@@ -34,7 +34,7 @@ class Validated:
                 object.__setattr__(self, f.name, _checked(type(self).__name__, f, value))
 
 
-def _checked(owner: str, f: Field[Any], value: Any) -> Any:  # noqa: ANN401
+def _checked(owner: str, f: Field[Any], value: Any) -> Any:
     where = f'{owner}.{f.name}'
     wanted = type(f.default)
     if wanted is float and type(value) is int:
@@ -54,7 +54,7 @@ def _checked(owner: str, f: Field[Any], value: Any) -> Any:  # noqa: ANN401
     return value
 
 
-def _numbers(where: str, f: Field[Any], value: Any) -> tuple[float, ...]:  # noqa: ANN401
+def _numbers(where: str, f: Field[Any], value: Any) -> tuple[float, ...]:
     try:
         numbers = tuple(float(number) for number in value)
     except (TypeError, ValueError):
@@ -98,15 +98,19 @@ class LiftingConfig(Validated):
 class TrajectoryConfig(Validated):
     """Placing skeletons in the world (gated convolution, eq. 9)."""
 
-    window: int = param(20, 'Frames solved together.', ge=3, le=500)
+    window: int = param(8, 'Frames solved together.', ge=3, le=500)
     min_visibility: float = param(
         0.3, 'Least visibility for a joint to constrain the trajectory.', ge=0, le=1)
     pixel_std: float = param(
         3.0, 'Standard deviation of 2D keypoints [px at 500 px focal length].', ge=0.1, le=100)
     speed_std: float = param(
-        1.2, 'Standard deviation of walking speed, first order continuity [m/s].', ge=0.01)
+        0.8, 'Standard deviation of speed along each level axis, first order continuity [m/s].',
+        ge=0.01)
+    vertical_speed_std: float = param(
+        0.3, 'The same upwards, where the camera pose is known [m/s].', ge=0.01)
     acceleration_std: float = param(
-        2.5, 'Standard deviation of acceleration, second order continuity [m/s^2].', ge=0.01)
+        1.0, 'Standard deviation of the change of velocity in one second, second order '
+        'continuity [m/s].', ge=0.01)
     scale_std: float = param(
         0.07, 'Relative uncertainty of body size, hence of distance.', ge=0, le=1)
 
@@ -164,7 +168,7 @@ class NodeConfig(Validated):
     publish: PublishConfig = field(default_factory=PublishConfig)
 
 
-def flatten(config: Any, prefix: str = '') -> Iterator[  # noqa: ANN401, any dataclass
+def flatten(config: Any, prefix: str = '') -> Iterator[
         tuple[str, Field[Any], Any]]:
     """(dotted name, dataclass field, value) of every leaf, in order."""
     for f in fields(config):
