@@ -82,7 +82,18 @@ class TrackingConfig(Validated):
     """Following people from frame to frame."""
 
     max_gap_s: float = param(1.5, 'Longest occlusion bridged before an id ends [s].', ge=0, le=30)
+    max_gap_outside_s: float = param(
+        0.5, 'The same for somebody who has left the image; never longer than max_gap_s [s].',
+        ge=0, le=30)
     min_hits: int = param(3, 'Detections needed before a person is believed.', ge=1, le=30)
+    confident_score: float = param(
+        0.5, 'Least score of a detection to begin a track; lower ones only prolong one.',
+        ge=0, le=1)
+    min_visibility: float = param(
+        0.3, 'Least score of a joint to count as seen; the others are predicted.', ge=0.01, le=1)
+    agility: float = param(
+        1.5, 'How much the velocity of a person changes within a second, a std [m/s].',
+        ge=0.1, le=20)
 
 
 @dataclass(frozen=True, kw_only=True)
