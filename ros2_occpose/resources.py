@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
+from xml.etree import ElementTree
 
 from .errors import ModelError
 
@@ -36,3 +38,11 @@ def cache_folder() -> Path:
     chosen = os.environ.get('OCCPOSE_CACHE')
     base = os.environ.get('XDG_CACHE_HOME') or str(Path.home() / '.cache')
     return Path(chosen) if chosen else Path(base) / 'occpose'
+
+
+def package_version() -> str:
+    """The version in package.xml, the only place where it stands."""
+    try:
+        return ElementTree.parse(resource('package.xml')).getroot().findtext('version', 'unknown')
+    except ModelError:                        # installed with pip: the same, copied into metadata
+        return metadata.version(NAME)

@@ -22,7 +22,6 @@ from .skeleton import COCO17, H36M17, Skeleton
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
-Bools = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 
 

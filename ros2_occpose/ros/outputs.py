@@ -16,7 +16,6 @@ from ..config import PublishConfig
 from ..recording.humans import Humans, humans_of
 from ..recording.markers import markers_of
 from ..recording.messages import human_array, marker_array, skeleton_model
-from ..recording.overlay import draw_people
 from ..recording.trails import Trails
 from ..types import Frame, People
 from .conversions import NS_PER_S, header, human_transforms, image_message, make
@@ -85,8 +84,8 @@ class Outputs:
             if transforms:
                 self._tf.publish(make('tf2_msgs/TFMessage', transforms=transforms))
         if config.overlay and self._overlay.get_subscription_count():
-            image = draw_people(
-                frame.image, humans, frame.camera, frame.world_from_camera)
+            from ..recording.overlay import draw_people
+            image = draw_people(frame.image, humans)
             self._overlay.publish(image_message(image, stamp_ns, humans.camera_frame))
 
     def stats(self, humans: Humans, dropped: int, backends: Mapping[str, str],

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -18,7 +18,6 @@ from ..resources import NAME, resource
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')   # Jazzy, Kilted
 
 
-@runtime_checkable
 class Closable(Protocol):
     """A node that has to stop threads or close files."""
 
@@ -48,7 +47,7 @@ def run_node(make: Callable[[], Node], arguments: Sequence[str] | None = None) -
     finally:
         # In this order: otherwise rclpy ends the process with "terminate called".
         executor.shutdown()
-        if isinstance(node, Closable):
+        if isinstance(node, Node) and hasattr(node, 'close'):
             node.close()
         rclpy.try_shutdown()
         if node is not None:

@@ -1,0 +1,84 @@
+"""Options that several commands share, and what they mean."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..config import PipelineConfig
+    from ..recording.source import SourceOptions
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """How to read a video, an image folder or a bag."""
+    group = parser.add_argument_group('camera and recording')
+    group.add_argument('--camera', type=Path, metavar='FILE',
+                       help='calibration, a ROS camera_info YAML file')
+    group.add_argument('--hfov', type=float, metavar='DEG',
+                       help='horizontal field of view, where there is no calibration '
+                       '(default: 60, said loudly)')
+    group.add_argument('--camera-height', type=float, metavar='M',
+                       help='the camera stands still at this height over the ground: results are '
+                       'in a world with z up; otherwise in the camera frame')
+    group.add_argument('--camera-pitch', type=float, default=0.0, metavar='DEG',
+                       help='how far it looks down (default: 0)')
+    group.add_argument('--fps', type=float, metavar='HZ',
+                       help='frame rate of an image folder, or instead of that of the video')
+    group.add_argument('--seconds', type=float, metavar='S', help='only the beginning')
+    group.add_argument('--image-topic', metavar='TOPIC', help='of a bag with several')
+    group.add_argument('--pose-topic', metavar='TOPIC',
+                       help='of a bag: PoseStamped or Odometry of the optical frame')
+
+
+def source_options(args: argparse.Namespace) -> SourceOptions:
+    """What the user said about the recording.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
+    from ..errors import ConfigError
+    from ..recording.source import SourceOptions
+
+    for name in ('fps', 'seconds', 'camera_height'):
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            raise ConfigError(f'Expected a positive number for --{name.replace("_", "-")}, '
+                              f'got {value:g}.')
+    return SourceOptions(
+        camera_file=args.camera, hfov_deg=args.hfov, camera_height_m=args.camera_height,
+        camera_pitch_deg=args.camera_pitch, fps=args.fps, seconds=args.seconds,
+        image_topic=args.image_topic, pose_topic=args.pose_topic)
+
+
+def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
+    """Which parts do the work, and where."""
+    group = parser.add_argument_group('pipeline')
+    group.add_argument('--detector', metavar='NAME', help='see: occpose models list')
+    group.add_argument('--lifter', metavar='NAME', help='see: occpose models list')
+    group.add_argument('--device', choices=('auto', 'cpu', 'cuda', 'tensorrt'),
+                       help='where networks run (default: auto)')
+    group.add_argument('--threads', type=int, metavar='N', help='CPU threads of a network')
+    group.add_argument('--config', type=Path, metavar='FILE',
+                       help='parameter file of the node; what it says about the node is ignored')
+
+
+def pipeline_config(args: argparse.Namespace) -> PipelineConfig:
+    """The defaults, the parameter file over them, the options over both.
+
+    Raises:
+        ConfigError: The file cannot be used, or a name or value in it is wrong.
+    """
+    from dataclasses import fields
+
+    from ..config import PipelineConfig, load_overrides, override
+
+    config = PipelineConfig()
+    if args.config is not None:
+        known = {f.name for f in fields(PipelineConfig)}
+        values = {name: value for name, value in load_overrides(args.config).items()
+                  if name.partition('.')[0] in known}
+        config = override(config, values)
+    options = {'detection.detector': args.detector, 'lifting.lifter': args.lifter,
+               'device': args.device, 'threads': args.threads}
+    return override(config, {name: value for name, value in options.items() if value is not None})

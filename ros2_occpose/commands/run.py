@@ -1,0 +1,81 @@
+"""`occpose run`: a recording through the pipeline, without ROS."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .options import add_pipeline_options, add_source_options, pipeline_config, source_options
+
+if TYPE_CHECKING:
+    from ..pipeline import Pipeline
+    from ..recording.source import Source
+    from ..recording.summary import Tally
+
+HELP = 'track people in a video, an image folder or a bag'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('input', type=Path, metavar='INPUT',
+                        help='video file, image folder, or rosbag2 (sqlite3, mcap)')
+    parser.add_argument('--output', type=Path, required=True, metavar='DIR',
+                        help='folder for poses.jsonl, poses.mcap, overlay.mp4, scene.png and '
+                        'summary.json')
+    parser.add_argument('--no-video', action='store_true', help='no overlay, which is faster')
+    add_source_options(parser)
+    add_pipeline_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Process every frame and write all files.
+
+    Raises:
+        OccposeError: The input, the calibration, the configuration or a model cannot be used.
+    """
+    from ..pipeline import Pipeline
+    from ..recording.source import open_source
+    from ..recording.summary import Tally, peak_memory_mb, table, write_summary
+
+    source = open_source(args.input, source_options(args))
+    for note in source.notes:
+        print(f'note: {note}')
+    pipeline, tally, complete = Pipeline(pipeline_config(args)), Tally(), False
+    try:
+        _process(source, pipeline, tally, args)
+        complete = True
+    finally:
+        if tally.frames_answered:
+            summary = {
+                'input': args.input.name, 'complete': complete, **tally.summary(),
+                'latency_from': 'reading the frame', 'peak_memory_mb': peak_memory_mb(),
+                'frame': source.frame_id, 'backends': pipeline.backends, 'notes': source.notes}
+            write_summary(args.output / 'summary.json', summary)
+            print(table(summary))
+            print(f'The files are in {args.output}.')
+
+
+def _process(source: Source, pipeline: Pipeline, tally: Tally, args: argparse.Namespace) -> None:
+    from time import perf_counter
+
+    from tqdm import tqdm
+
+    from ..recording.humans import humans_of
+    from ..recording.outputs import Outputs
+
+    last_ns = None
+    with (Outputs(args.output, video_fps=None if args.no_video else source.fps) as outputs,
+          tqdm(source, total=source.length or None, unit='frame', disable=None) as progress):
+        for frame in progress:
+            tally.frames_in += 1
+            if frame.stamp_ns == last_ns:       # the same image twice
+                continue
+            last_ns = frame.stamp_ns
+            start = perf_counter()
+            people = pipeline(frame)
+            spent_ms = (perf_counter() - start) * 1e3
+            humans = humans_of(people, frame_id=source.frame_id, camera_frame=source.camera_frame,
+                               min_visibility=pipeline.config.lifting.min_visibility)
+            outputs.write(frame, humans)
+            tally.add(humans, spent_ms, pipeline.stage_ms)
+            progress.set_postfix(people=tally.people[-1], ms=f'{spent_ms:.0f}')

@@ -1,1 +1,0 @@
-"""Motion, virtual cameras, detector-like 2D, occlusion; then one page a system."""
