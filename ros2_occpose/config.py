@@ -82,7 +82,18 @@ class TrackingConfig(Validated):
     """Following people from frame to frame."""
 
     max_gap_s: float = param(1.5, 'Longest occlusion bridged before an id ends [s].', ge=0, le=30)
+    max_gap_outside_s: float = param(
+        0.5, 'The same for somebody who has left the image; never longer than max_gap_s [s].',
+        ge=0, le=30)
     min_hits: int = param(3, 'Detections needed before a person is believed.', ge=1, le=30)
+    confident_score: float = param(
+        0.5, 'Least score of a detection to begin a track; lower ones only prolong one.',
+        ge=0, le=1)
+    min_visibility: float = param(
+        0.3, 'Least score of a joint to count as seen; the others are predicted.', ge=0.01, le=1)
+    agility: float = param(
+        1.5, 'How much the velocity of a person changes within a second, a std [m/s].',
+        ge=0.1, le=20)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +114,9 @@ class TrajectoryConfig(Validated):
         0.3, 'Least visibility for a joint to constrain the trajectory.', ge=0, le=1)
     pixel_std: float = param(
         3.0, 'Standard deviation of 2D keypoints [px at 500 px focal length].', ge=0.1, le=100)
+    noise_memory_s: float = param(
+        0.05, 'Time over which errors of keypoints stay alike: looks within it count as one [s].',
+        ge=0, le=10)
     speed_std: float = param(
         0.8, 'Standard deviation of speed along each level axis, first order continuity [m/s].',
         ge=0.01)
@@ -168,8 +182,7 @@ class NodeConfig(Validated):
     publish: PublishConfig = field(default_factory=PublishConfig)
 
 
-def flatten(config: Any, prefix: str = '') -> Iterator[
-        tuple[str, Field[Any], Any]]:
+def flatten(config: Any, prefix: str = '') -> Iterator[tuple[str, Field[Any], Any]]:
     """(dotted name, dataclass field, value) of every leaf, in order."""
     for f in fields(config):
         value = getattr(config, f.name)
@@ -187,17 +200,9 @@ def override(config: C, values: Mapping[str, Any]) -> C:
         values: Dotted names such as `tracking.max_gap_s`, or nested mappings.
 
     Raises:
-        ConfigError: A name is unknown or a value is out of bounds.
+        ConfigError: A name is unknown, or a value is out of bounds or of the wrong kind.
     """
-    nested: dict[str, Any] = {}
-    for name, value in values.items():
-        head, _, rest = name.partition('.')
-        if rest:
-            nested.setdefault(head, {})[rest] = value
-        elif isinstance(value, Mapping):
-            nested.setdefault(head, {}).update(value)
-        else:
-            nested[head] = value
+    nested = _nested(values)
     known = {f.name for f in fields(config)}  # type: ignore[arg-type]
     for name in nested:
         if name not in known:
@@ -206,8 +211,26 @@ def override(config: C, values: Mapping[str, Any]) -> C:
     changes = {}
     for name, value in nested.items():
         old = getattr(config, name)
+        if is_dataclass(old) and not isinstance(value, Mapping):
+            inside = ', '.join(f.name for f in fields(old))
+            raise ConfigError(f'{type(config).__name__}.{name} expects a mapping with some of '
+                              f'{inside}, got {value!r}.')
         changes[name] = override(old, value) if is_dataclass(old) else value
     return replace(config, **changes)  # type: ignore[type-var]
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as mappings in mappings; of two values for one name the later one holds."""
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        head, _, rest = str(name).partition('.')
+        if rest or isinstance(value, Mapping):
+            inside = nested.get(head)
+            nested[head] = {**(inside if isinstance(inside, dict) else {}),
+                            **({rest: value} if rest else value)}
+        else:
+            nested[head] = value
+    return nested
 
 
 def load_overrides(path: Path) -> dict[str, Any]:
@@ -218,11 +241,15 @@ def load_overrides(path: Path) -> dict[str, Any]:
     """
     try:
         content = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f'Cannot read the configuration {path}: {error}') from error
     if not isinstance(content, dict):
         raise ConfigError(f'Expected a mapping in {path}, got {type(content).__name__}.')
     for node in ('/**', 'occpose'):
         if isinstance(content.get(node), dict):
-            return dict(content[node].get('ros__parameters') or {})
+            content = content[node].get('ros__parameters') or {}
+            if not isinstance(content, dict):
+                raise ConfigError(f'Expected a mapping under ros__parameters in {path}, got '
+                                  f'{type(content).__name__}.')
+            return content
     return content

@@ -28,6 +28,7 @@ class Camera:
     k: Floats                                   # (3, 3)
     distortion_model: str = 'plumb_bob'
     d: Floats = field(default_factory=lambda: np.zeros(5))   # lens coefficients of the model
+    widest: float = field(init=False, repr=False)            # |x/z, y/z| that the lens can image
 
     def __post_init__(self) -> None:
         k, d = np.asarray(self.k, float), np.asarray(self.d, float).ravel()
@@ -50,6 +51,7 @@ class Camera:
                 f'got {d.tolist()}.')
         object.__setattr__(self, 'k', k)
         object.__setattr__(self, 'd', d)
+        object.__setattr__(self, 'widest', _widest(self.distortion_model, d))
 
     @staticmethod
     def from_hfov(width: int, height: int, hfov_deg: float) -> Camera:
@@ -86,26 +88,47 @@ class Camera:
         return rays.reshape(np.shape(points_px))
 
     def project(self, points_camera: Floats) -> Floats:
-        """Pixels of points in front of the camera, (..., 3) -> (..., 2); NaN behind it."""
+        """Pixels of points, (..., 3) -> (..., 2); NaN behind the camera.
+
+        NaN also for points so far aside that the lens polynomial folds them back into the image.
+        """
         flat = np.ascontiguousarray(points_camera, float).reshape(-1, 1, 3)
         if not len(flat):
             return np.zeros((*np.shape(points_camera)[:-1], 2))
         none = np.zeros(3)
+        with np.errstate(divide='ignore', invalid='ignore'):
+            rays = flat[..., :2] / flat[..., 2:]
         if not self.d.any():
-            with np.errstate(divide='ignore', invalid='ignore'):
-                pixels = flat @ self.k.T
-                pixels = pixels[..., :2] / pixels[..., 2:]
+            (fx, _, cx), (_, fy, cy) = self.k[0], self.k[1]
+            pixels = rays * (fx, fy) + (cx, cy)
         elif self.distortion_model == 'equidistant':
             pixels, _ = cv2.fisheye.projectPoints(flat, none, none, self.k, self.d)
         else:
             pixels, _ = cv2.projectPoints(flat, none, none, self.k, self.d)
-        pixels = np.where(flat[..., 2:] > 0, pixels, np.nan)
+        imaged = flat[..., 2] > 0
+        if np.isfinite(self.widest):
+            imaged &= np.hypot(rays[..., 0], rays[..., 1]) < self.widest
+        pixels = np.where(imaged[..., None], pixels, np.nan)
         return pixels.reshape(*np.shape(points_camera)[:-1], 2)
 
     def contains(self, points_px: Floats) -> NDArray[np.bool_]:
         """Which points lie inside the image, (..., 2) -> (...); False for NaN."""
         x, y = points_px[..., 0], points_px[..., 1]
         return (x >= 0) & (x < self.width) & (y >= 0) & (y < self.height)
+
+
+def _widest(model: str, d: Floats) -> float:
+    """Tangent of the angle from the optical axis up to which a lens images further out; or inf."""
+    angle = np.radians(np.linspace(0, 89.5, 900))
+    r = np.tan(angle)
+    if model == 'equidistant':
+        bent = angle * (1 + np.polyval([*d[::-1], 0], angle ** 2))
+    else:
+        k1, k2, _, _, k3, k4, k5, k6 = np.concatenate([d, np.zeros(8)])[:8]
+        r2 = r * r
+        bent = r * (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+    folded = np.flatnonzero(~(np.diff(bent) > 0))
+    return float(r[folded[0]]) if len(folded) else np.inf
 
 
 def se3(rotation: Floats, translation: Floats) -> Floats:
@@ -138,19 +161,23 @@ def quat_wxyz_from_matrix(rotation: Floats) -> Floats:
     stable everywhere.
     """
     r = rotation
-    xx, yy, zz = r[..., 0, 0], r[..., 1, 1], r[..., 2, 2]
     rt = np.swapaxes(r, -1, -2)
     odd, even = r - rt, r + rt
-    wx, wy, wz = odd[..., 2, 1], odd[..., 0, 2], odd[..., 1, 0]
-    xy, xz, yz = even[..., 0, 1], even[..., 0, 2], even[..., 1, 2]
-    columns = np.stack([                                      # (..., 4, 4), each a multiple of q
-        np.stack([1 + xx + yy + zz, wx, wy, wz], -1),
-        np.stack([wx, 1 + xx - yy - zz, xy, xz], -1),
-        np.stack([wy, xy, 1 - xx + yy - zz, yz], -1),
-        np.stack([wz, xz, yz, 1 - xx - yy + zz], -1)], -2)
-    best = np.linalg.norm(columns, axis=-1).argmax(-1)
+    xx, yy, zz = r[..., 0, 0], r[..., 1, 1], r[..., 2, 2]
+    columns = np.empty((*r.shape[:-2], 4, 4))                 # each a multiple of the quaternion
+    columns[..., 0, 0] = 1 + xx + yy + zz
+    columns[..., 1, 1] = 1 + xx - yy - zz
+    columns[..., 2, 2] = 1 - xx + yy - zz
+    columns[..., 3, 3] = 1 - xx - yy + zz
+    columns[..., 0, 1] = columns[..., 1, 0] = odd[..., 2, 1]
+    columns[..., 0, 2] = columns[..., 2, 0] = odd[..., 0, 2]
+    columns[..., 0, 3] = columns[..., 3, 0] = odd[..., 1, 0]
+    columns[..., 1, 2] = columns[..., 2, 1] = even[..., 0, 1]
+    columns[..., 1, 3] = columns[..., 3, 1] = even[..., 0, 2]
+    columns[..., 2, 3] = columns[..., 3, 2] = even[..., 1, 2]
+    best = (columns * columns).sum(-1).argmax(-1)
     quat = np.take_along_axis(columns, best[..., None, None], -2)[..., 0, :]
-    quat = quat / np.linalg.norm(quat, axis=-1, keepdims=True)
+    quat = quat / np.sqrt((quat * quat).sum(-1, keepdims=True))
     return quat * np.where(quat[..., :1] < 0, -1.0, 1.0)
 
 

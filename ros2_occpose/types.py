@@ -22,6 +22,7 @@ from .skeleton import COCO17, H36M17, Skeleton
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
+Bools = NDArray[np.bool_]
 Image = NDArray[np.uint8]
 
 

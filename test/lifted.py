@@ -68,7 +68,8 @@ class Placed:
 
 
 def place(scene: Scene, *, seed: int = 0, config: TrajectoryConfig | None = None,
-          hidden: Callable[[int], bool | np.ndarray] = lambda t: False, **errors: object) -> Placed:
+          hidden: Callable[[int], bool | np.ndarray] = lambda t: False,
+          **errors: float | Floats) -> Placed:
     """Run the online trajectory over a scene; `hidden(t)` and `errors` as in `lifted`."""
     rng = np.random.default_rng(seed)
     trajectory = load_trajectory(config or TrajectoryConfig())

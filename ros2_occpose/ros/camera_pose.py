@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Protocol
+from typing import Protocol
 
 from geometry_msgs.msg import Point, PoseStamped, Quaternion
 from nav_msgs.msg import Odometry
@@ -127,7 +127,7 @@ class StampedPoses:
         """Stop listening."""
         self._node.destroy_subscription(self._subscription)
 
-    def _on_pose(self, message: Any) -> None:  # noqa: ANN401, Odometry or PoseStamped
+    def _on_pose(self, message: Odometry | PoseStamped) -> None:
         pose = message.pose.pose if isinstance(message, Odometry) else message.pose
         frame = message.header.frame_id
         with self._changed:

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -27,18 +27,20 @@ from ..types import Detections, TrackState
 from ..types import Image as Pixels
 
 NS_PER_S = 1_000_000_000
+Message: TypeAlias = Any          # of any type; one with a header where a stamp is asked for
 
 
 @cache
-def _message_class(message_type: str) -> type:
+def message_class(message_type: str) -> type:
+    """The class of a message type; raises `ImportError` where its package is missing."""
     package, _, name = message_type.partition('/')
     found: type = getattr(import_module(f'{package}.msg'), name)
     return found
 
 
-def make(message_type: str, /, **fields: Any) -> Any:  # noqa: ANN401, any message
+def make(message_type: str, /, **fields: object) -> Message:
     """A message of rclpy, e.g. `make('geometry_msgs/Point', x=1.0)`."""
-    return _message_class(message_type)(**fields)
+    return message_class(message_type)(**fields)
 
 
 # --- headers ----------------------------------------------------------------------------------
@@ -49,7 +51,7 @@ def header(stamp_ns: int, frame_id: str) -> Header:
     return Header(stamp=Time(sec=seconds, nanosec=nanoseconds), frame_id=frame_id)
 
 
-def stamp_of(message: Any) -> int:  # noqa: ANN401, any message with a header
+def stamp_of(message: Message) -> int:
     """The stamp in a message's header [ns]."""
     stamp = message.header.stamp
     return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)

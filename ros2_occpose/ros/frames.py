@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sensor_msgs.msg import CameraInfo
 
-from ..camera_info import camera_from_info
+from ..camera_info import camera_from_info, info_size
 from ..config import NodeConfig
 from ..errors import CameraError
 from ..geometry import Camera
@@ -55,7 +55,9 @@ class FrameMaker:
 
     def _camera_of(self, question: Question, image: Image) -> Camera:
         size = (image.shape[1], image.shape[0])
-        info = question.info or self._infos.info_for(size)
+        info = question.info
+        if info is None or info_size(info) != size:
+            info = self._infos.info_for(size)
         if info is None:
             return self._without_info(size)
         key = (size, info.distortion_model, tuple(info.d), tuple(info.k), tuple(info.p))

@@ -104,8 +104,7 @@ class Inputs:
         self.received += 1
         self.last_image_s = monotonic()
         if self._newest is not None and stamp_of(image) < stamp_of(self._newest):
-            for queue in self._pairs.queues:     # message_filters would wait for the old future
-                queue.clear()
+            self._forget_after(stamp_of(image))
         self._newest = image
         self._unpaired += 1
         if self._with_people:
@@ -116,6 +115,12 @@ class Inputs:
                     'set use_people_2d to false.'))
         elif self._unpaired > PATIENCE:
             self._hand_over(Question(image))
+
+    def _forget_after(self, stamp_ns: int) -> None:
+        """Time went back: what waits with later stamps would push out what comes."""
+        for queue in self._pairs.queues:
+            for later in [stamp for stamp in queue if stamp > stamp_ns]:
+                del queue[later]
 
     def _on_pair(self, image: AnyImage, partner: CameraInfo | Person2DArray) -> None:
         if self._with_people:

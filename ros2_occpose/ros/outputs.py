@@ -16,6 +16,7 @@ from ..config import PublishConfig
 from ..recording.humans import Humans, humans_of
 from ..recording.markers import markers_of
 from ..recording.messages import human_array, marker_array, skeleton_model
+from ..recording.overlay import draw_people
 from ..recording.trails import Trails
 from ..types import Frame, People
 from .conversions import NS_PER_S, header, human_transforms, image_message, make
@@ -84,8 +85,8 @@ class Outputs:
             if transforms:
                 self._tf.publish(make('tf2_msgs/TFMessage', transforms=transforms))
         if config.overlay and self._overlay.get_subscription_count():
-            from ..recording.overlay import draw_people
-            image = draw_people(frame.image, humans)
+            image = draw_people(
+                frame.image, humans, frame.camera, frame.world_from_camera)
             self._overlay.publish(image_message(image, stamp_ns, humans.camera_frame))
 
     def stats(self, humans: Humans, dropped: int, backends: Mapping[str, str],

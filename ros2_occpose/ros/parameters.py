@@ -70,7 +70,7 @@ def declare(node: Node, config: C) -> C:
     return override(config, values)
 
 
-def describe(leaf: Field[Any], default: Any) -> ParameterDescriptor:  # noqa: ANN401
+def describe(leaf: Field[Any], default: Any) -> ParameterDescriptor:
     """What `ros2 param describe` says of a field."""
     low, high, choices = (leaf.metadata.get(key) for key in ('ge', 'le', 'choices'))
     descriptor = ParameterDescriptor(description=leaf.metadata['help'])
@@ -88,7 +88,7 @@ def describe(leaf: Field[Any], default: Any) -> ParameterDescriptor:  # noqa: AN
     return descriptor
 
 
-def _declare(node: Node, name: str, default: Any, about: ParameterDescriptor) -> Any:  # noqa: ANN401
+def _declare(node: Node, name: str, default: Any, about: ParameterDescriptor) -> Any:
     default = list(default) if isinstance(default, tuple) else default
     try:
         return node.declare_parameter(name, default, about).value
@@ -97,7 +97,7 @@ def _declare(node: Node, name: str, default: Any, about: ParameterDescriptor) ->
         return node.declare_parameter(name, value, about, ignore_override=True).value
 
 
-def _as_floats(value: Any, default: Any) -> Any:  # noqa: ANN401
+def _as_floats(value: Any, default: Any) -> Any:
     """`2` where `2.0` is wanted: people write it, ROS refuses it."""
     if isinstance(default, float) and type(value) is int:
         return float(value)
@@ -106,7 +106,7 @@ def _as_floats(value: Any, default: Any) -> Any:  # noqa: ANN401
     raise ConfigError(f'expected {type(default).__name__}, got {value!r}')
 
 
-def _override_of(node: Node, name: str) -> Any:  # noqa: ANN401
+def _override_of(node: Node, name: str) -> Any:
     """The value given at the start, of whatever type."""
     value = node.declare_parameter(name, descriptor=ParameterDescriptor(dynamic_typing=True)).value
     node.undeclare_parameter(name)

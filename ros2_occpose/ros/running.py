@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -18,6 +18,7 @@ from ..resources import NAME, resource
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')   # Jazzy, Kilted
 
 
+@runtime_checkable
 class Closable(Protocol):
     """A node that has to stop threads or close files."""
 
@@ -47,7 +48,7 @@ def run_node(make: Callable[[], Node], arguments: Sequence[str] | None = None) -
     finally:
         # In this order: otherwise rclpy ends the process with "terminate called".
         executor.shutdown()
-        if isinstance(node, Node) and hasattr(node, 'close'):
+        if isinstance(node, Closable):
             node.close()
         rclpy.try_shutdown()
         if node is not None:

@@ -9,6 +9,8 @@ from scipy.linalg import lapack
 from ..types import Floats
 
 _WIDTH = 6        # entries below the diagonal that can differ from 0: two frames of 3 coordinates
+_ROW3, _COL3 = np.tril_indices(3)
+_ROW6, _COL6 = np.tril_indices(6)
 
 
 class Banded:
@@ -26,13 +28,11 @@ class Banded:
         self.shape = blocks.shape[:3]
         n, t, _ = self.shape
         lower = np.zeros((n, t, 3, _WIDTH + 1))           # [..., k]: with the coordinate k below
-        for below in range(3):
-            lower[:, :, :3 - below, below] = np.diagonal(blocks, -below, 2, 3)
+        lower[:, :, _COL3, _ROW3 - _COL3] = blocks[:, :, _ROW3, _COL3]
         lower[..., 3] = following
         lower[..., 6] = second
         flat = lower.reshape(n, t * 3, _WIDTH + 1)
-        for below in range(6):
-            flat[:, :6 - below, below] += np.diagonal(head, -below, 1, 2)
+        flat[:, _COL6, _ROW6 - _COL6] += head[:, _ROW6, _COL6]
         self._lower = _factor(flat.reshape(-1, _WIDTH + 1).T)     # (7, N T 3)
 
     def solve(self, right: Floats) -> Floats:
@@ -49,9 +49,7 @@ class Banded:
         n, t, _ = self.shape
         tail = self._lower.T.reshape(n, t * 3, _WIDTH + 1)[:, -6:]
         factor = np.zeros((n, 6, 6))
-        for below in range(6):
-            rows = np.arange(6 - below)
-            factor[:, rows + below, rows] = tail[:, rows, below]
+        factor[:, _ROW6, _COL6] = tail[:, _COL6, _ROW6 - _COL6]
         inverse = np.linalg.inv(factor)
         return np.swapaxes(inverse, 1, 2) @ inverse
 

@@ -8,6 +8,7 @@ from ..skeleton import H36M17
 from ..types import Floats
 
 _SHORT_M = 0.05       # a line of the body that is shorter tells no direction
+_NEXT, _LAST = [1, 2, 0], [2, 0, 1]
 _HIP, _THORAX = H36M17.indices('hip', 'thorax')
 _LEFT = H36M17.indices('left_hip', 'left_shoulder')
 _RIGHT = H36M17.indices('right_hip', 'right_shoulder')
@@ -51,5 +52,7 @@ def _axes(spine: Floats, sides: Floats) -> tuple[Floats, np.ndarray]:
     wide = np.sqrt((across * across).sum(-1, keepdims=True))
     y = across / np.maximum(wide, 1e-9)
     clear = np.minimum(tall, wide)[:, 0] > _SHORT_M
-    rotation = np.stack([np.cross(y, z), y, z], -1)
+    rotation = np.empty((len(z), 3, 3))
+    rotation[:, :, 0] = y[:, _NEXT] * z[:, _LAST] - y[:, _LAST] * z[:, _NEXT]    # y cross z
+    rotation[:, :, 1], rotation[:, :, 2] = y, z
     return np.where(clear[:, None, None], rotation, np.eye(3)), clear

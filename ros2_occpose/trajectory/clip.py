@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..skeleton import H36M17
 from ..types import Floats, require_shape
 from .continuity import Chain, Motion
-from .residuals import TELLING, Views, views_of
+from .residuals import TELLING, Views, freshness, views_of
 from .solver import LEAD, CameraPoses, Problem, locate
 
 _MOST_STEPS = 30
@@ -60,6 +60,9 @@ def solve_clip(joints_root: Floats, rays: Floats, visibility: Floats, std: Float
     views = views_of(joints_root[None], rays[None], visibility[None], std[None],
                      config.min_visibility)
     times_s = np.concatenate([times_s[0] - np.arange(LEAD, 0.0, -1.0), times_s])
+    seen = views.weight[0].any(-1)
+    elapsed_s = np.diff(times_s[LEAD:][seen], prepend=-np.inf)
+    views.weight[0, seen] *= freshness(elapsed_s, config.noise_memory_s)[:, None]
     problem, roots = _start(views, CameraPoses(poses[:, :3, :3], poses[:, :3, 3]), times_s, config,
                             upright=world_from_camera is not None)
     for _ in range(_MOST_STEPS):

@@ -74,6 +74,15 @@ def views_of_poses(poses: Poses, min_visibility: float) -> Views:
                     poses.std[:, None], min_visibility)
 
 
+def freshness(elapsed_s: Floats, memory_s: float) -> Floats:
+    """Part of a look that is new, 0..1, when the last one was `elapsed_s` ago.
+
+    Errors that persist as exp(-t / memory) carry tanh(t / 2 memory) of the information that
+    independent ones would.
+    """
+    return np.tanh(elapsed_s / max(2 * memory_s, 1e-9))
+
+
 @dataclass(frozen=True)
 class Quadratic:
     """A cost around the current estimate: gradient . step + step . information . step / 2."""
@@ -91,7 +100,7 @@ def reprojection(roots_camera: Floats, views: Views, pixel_std: float) -> Quadra
     of the joint as seen from the camera. Beyond _BOUND deviations the pull of a joint fades, as
     that of Student's t distribution does: outliers are let go.
     """
-    at = views.joints + np.moveaxis(roots_camera, -1, 0)[..., None]          # (3, N, T, J)
+    at = views.joints + roots_camera.transpose(2, 0, 1)[..., None]           # (3, N, T, J)
     per_z = 1.0 / np.maximum(at[2], NEAR)
     ray = at[:2] * per_z
     off = ray - views.rays
@@ -116,8 +125,10 @@ def reprojection(roots_camera: Floats, views: Views, pixel_std: float) -> Quadra
     information[..., 0, 2] = information[..., 2, 0] = -hold_x
     information[..., 1, 2] = information[..., 2, 1] = -hold_y
     information[..., 2, 2] = hold_aside
+    gradient = np.empty(roots_camera.shape)
+    gradient[..., 0], gradient[..., 1], gradient[..., 2] = pull_x, pull_y, -pull_z
     nearest = np.where(views.weight > 0, at[2], np.inf).min(-1)
-    return Quadratic(information, np.stack([pull_x, pull_y, -pull_z], -1), nearest,
+    return Quadratic(information, gradient, nearest,
                      np.where(seen > 0, kept / np.maximum(seen, 1e-9), 1.0))
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from ..config import TrajectoryConfig
 from ..types import Floats, Ints
 from .continuity import Chain, Motion
-from .residuals import NEAR, TELLING, Quadratic, Views
+from .residuals import NEAR, TELLING, Quadratic, Views, freshness
 from .solver import LEAD, CameraPoses, Problem, locate
 
 _FIT = 0.5          # part of the joints that must lie where expected
-_BY_PERSON = ('ids', '_first', 'roots', '_prior', '_prior_eta', '_head', '_head_eta')
+_BY_PERSON = ('ids', '_first', '_seen_s', 'roots', '_prior', '_prior_eta', '_head', '_head_eta')
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Window:
         self.roots = np.zeros((0, LEAD, 3))                    # (N, T, 3) [m]
         self._cameras = CameraPoses(np.stack([np.eye(3)] * LEAD), np.zeros((LEAD, 3)))
         self._first: Ints = np.zeros(0, np.int64)               # (N,) frame of birth, or < 0
+        self._seen_s = np.zeros(0)                              # (N,) time of the last look
         self._views = Views(np.zeros((7, 0, LEAD, len(TELLING))))
         self._prior = np.zeros((0, LEAD, 3, 3))                # these four: see Problem
         self._prior_eta = np.zeros((0, LEAD, 3))
@@ -52,6 +53,9 @@ class Window:
         One step of Gauss-Newton; a frame is solved again in each update while in the window.
         """
         self._follow(ids)
+        fresh = freshness(time_s - self._seen_s, self._config.noise_memory_s)
+        views.weight[...] *= fresh[:, None, None]
+        self._seen_s = np.where(views.weight.any((1, 2)), time_s, self._seen_s)
         problem = self._extended(time_s, world_from_camera, views)
         term = problem.measured(self.roots)
         astray = (term.nearest[:, -1] < 3 * NEAR) | (term.fit[:, -1] < _FIT)
@@ -74,7 +78,8 @@ class Window:
         row_of = {person: row for row, person in enumerate(self.ids.tolist())}
         rows = np.array([row_of.get(person, n) for person in ids.tolist()], np.intp)
         newcomer = {
-            'ids': np.zeros(1, np.int64), '_first': np.full(1, t), 'roots': np.zeros((1, t, 3)),
+            'ids': np.zeros(1, np.int64), '_first': np.full(1, t),
+            '_seen_s': np.full(1, -np.inf), 'roots': np.zeros((1, t, 3)),
             '_prior': np.broadcast_to(np.eye(3), (1, t, 3, 3)), '_prior_eta': np.zeros((1, t, 3)),
             '_head': np.zeros((1, 6, 6)), '_head_eta': np.zeros((1, 6))}
         for name in _BY_PERSON:

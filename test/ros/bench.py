@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 import time
 from collections import defaultdict
@@ -13,11 +12,14 @@ from typing import Any, Self
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Log
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from scene import Moment, Scene
 from sensor_msgs.msg import CameraInfo, Image
@@ -32,9 +34,8 @@ from ros2_occpose.ros.pose_node import PoseNode
 from ros2_occpose.types import Frame, People
 
 CAMERA_FRAME = 'camera_optical'
+_NUMBERS = itertools.count()
 WAIT_S = 10.0                                   # discovery takes up to a few seconds
-_DOMAINS = itertools.count(os.getpid() % 80)
-os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 
 def answer(moment: Moment, frame: Frame) -> People:
@@ -53,6 +54,7 @@ class ScriptedPipeline:
         self.backends: Mapping[str, str] = {'detection': 'script'}
         self.frames: list[Frame] = []
         self.resets = 0
+        self.broken_at: int | None = None        # stamp of an image that it cannot stand
         self._seconds = seconds
         self._moments = {moment.frame.stamp_ns: moment for moment in scene}
         self._any = scene.moment(0)
@@ -60,6 +62,8 @@ class ScriptedPipeline:
     def __call__(self, frame: Frame) -> People:
         self.frames.append(frame)
         time.sleep(self._seconds)
+        if frame.stamp_ns == self.broken_at:
+            raise ZeroDivisionError
         moment = self._moments.get(frame.stamp_ns, self._any)
         return replace(answer(moment, frame), stamp_ns=frame.stamp_ns)
 
@@ -72,16 +76,22 @@ class Bench:
 
     def __init__(self, pipeline: Callable[[PipelineConfig], Any], **parameters: Any) -> None:
         self.context = Context()
-        self.context.init(domain_id=next(_DOMAINS) % 90 + 5)
+        self.context.init()
+        # Not the default best effort: what is sent just after discovery must arrive.
+        reliable = {f'qos_overrides./{topic}.subscription.reliability': 'reliable'
+                    for topic in ('image', 'camera_info', 'people_2d', 'odometry', 'pose')}
         overrides = [Parameter(name.replace('__', '.'), value=value)
-                     for name, value in parameters.items()]
-        self.node = PoseNode(pipeline, context=self.context, parameter_overrides=overrides)
+                     for name, value in {**reliable, **parameters}.items()]
+        # A name of its own: rcl keeps one publisher of /rosout for all nodes of a name.
+        self.name = f'occpose_{next(_NUMBERS)}'
+        self.node = PoseNode(pipeline, context=self.context, parameter_overrides=overrides,
+                             cli_args=['--ros-args', '-r', f'__node:={self.name}'])
         self.peer = Node('peer', context=self.context)
         self.received: dict[str, list[Any]] = defaultdict(list)
-        self.logs = self.listen(Log, '/rosout')
         self._arrived = threading.Condition()
-        self._images = self.peer.create_publisher(Image, 'image', 10)
-        self._infos = self.peer.create_publisher(CameraInfo, 'camera_info', 10)
+        self.logs = self.listen(Log, '/rosout', latched=True)
+        self.images = self.peer.create_publisher(Image, 'image', 10)
+        self.infos = self.peer.create_publisher(CameraInfo, 'camera_info', 10)
         self._executors = [SingleThreadedExecutor(context=self.context) for _ in range(2)]
         self._threads = []
         for node, executor in zip((self.node, self.peer), self._executors, strict=True):
@@ -133,8 +143,17 @@ class Bench:
 
     def connect(self) -> None:
         """Wait until images and CameraInfo would reach the node."""
-        self.wait(lambda: self._images.get_subscription_count()
-                  and self._infos.get_subscription_count(), 'discovery of the inputs')
+        self.wait(lambda: self.images.get_subscription_count()
+                  and self.infos.get_subscription_count(), 'discovery of the inputs')
+
+    def outputs(self) -> list[Publisher]:
+        """Publishers of humans, markers, overlay, stats, ... in this order."""
+        found = {p.topic_name: p for p in self.node.publishers}
+        return [found[name] for name in ('/humans', '/markers', '/overlay', '/stats', '/tf')]
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
 
     def wait_for_log(self, text: str) -> str:
         """The first log message that contains `text`."""
@@ -147,14 +166,14 @@ class Bench:
         message = image_message(image, stamp_ns, CAMERA_FRAME)
         for name, value in fields.items():
             setattr(message, name, value)
-        self._images.publish(message)
+        self.images.publish(message)
 
     def send_info(self, camera: Camera, stamp_ns: int, **fields: Any) -> None:
         """Publish a CameraInfo; fields of the message may be replaced."""
         message = camera_info(make, camera, stamp_ns, CAMERA_FRAME)
         for name, value in fields.items():
             setattr(message, name, value)
-        self._infos.publish(message)
+        self.infos.publish(message)
 
     def send(self, moment: Moment) -> None:
         """Publish image and CameraInfo of a moment."""
@@ -172,6 +191,23 @@ class Bench:
             return next((m for m in self.received['humans'] if stamp_of(m) == stamp_ns), None)
 
         return self.wait(found, f'an answer to the image of stamp {stamp_ns}')
+
+    def state(self) -> str:
+        """Lifecycle state of the node, as everybody can ask it."""
+        return str(self._call(GetState, 'get_state', GetState.Request()).current_state.label)
+
+    def change_state(self, transition: str) -> bool:
+        """Ask the node for a transition; whether it succeeded."""
+        request = ChangeState.Request(transition=Transition(label=transition))
+        return bool(self._call(ChangeState, 'change_state', request).success)
+
+    def _call(self, service_type: type, name: str, request: Any) -> Any:
+        client = self.peer.create_client(service_type, f'/{self.name}/{name}')
+        self.wait(client.service_is_ready, f'discovery of the service {name}')
+        future = client.call_async(request)
+        self.wait(future.done, f'an answer of the service {name}')
+        self.peer.destroy_client(client)
+        return future.result()
 
     def errors(self, kind: str) -> int:
         """How often the node counted errors of a kind, by its diagnostics."""

@@ -1,0 +1,95 @@
+"""Whole clips of one person: 2D joints of every frame in, 3D skeletons of every frame out."""
+from __future__ import annotations
+
+import numpy as np
+
+from ..config import LiftingConfig
+from ..errors import ConfigError
+from ..geometry import Camera
+from ..inference import Session
+from ..skeleton import COCO17
+from ..types import Bools, Floats, require_shape
+from .lifter import StreamingLifter
+from .normalise import BodyState, normalise
+from .streaming import FPS, GatedMeta, StepNetwork
+
+
+def lift_clip(
+    session: Session,
+    keypoints_px: Floats,
+    scores: Floats,
+    camera: Camera,
+    fps: float,
+    *,
+    world_from_camera: Floats | None = None,
+    min_visibility: float = LiftingConfig.min_visibility,
+) -> tuple[Floats, Floats]:
+    """Joints (T, 17, 3) [m] around the hip in camera axes, and their std (T, 17) [m].
+
+    A causal network gives what the live lifter gives; one that looks both ways sees the whole
+    clip.
+
+    Args:
+        session: An opened gated network.
+        keypoints_px: coco17, (T, 17, 2); anything where not seen.
+        scores: Probability that a joint was seen, (T, 17); below `min_visibility` it counts as
+            hidden.
+        world_from_camera: (T, 4, 4) where known.
+
+    Raises:
+        ShapeError: An array has another shape.
+        ConfigError: `fps` is not positive.
+        ModelError: The network does not fit this package.
+    """
+    frames, j = len(keypoints_px), len(COCO17.joints)
+    require_shape('keypoints_px', keypoints_px, frames, j, 2)
+    require_shape('scores', scores, frames, j)
+    if world_from_camera is not None:
+        require_shape('world_from_camera', world_from_camera, frames, 4, 4)
+    if not fps > 0:
+        raise ConfigError(f'Expected a frame rate above 0, got {fps}.')
+    finite = np.isfinite(keypoints_px).all(-1) & np.isfinite(scores)
+    rays = camera.rays(np.where(finite[..., None], keypoints_px, 0.0))                 # (T, 17, 2)
+    seen = finite & np.isfinite(rays).all(-1) & (np.nan_to_num(scores) >= min_visibility)
+    rays = np.where(seen[..., None], rays, 0.0)
+    meta = GatedMeta.of(session)
+    if meta.causal:
+        lifter = StreamingLifter(
+            LiftingConfig(min_visibility=min_visibility), StepNetwork(session)
+        )
+        answers = [lifter.lift([1], rays[t:t + 1], seen[t:t + 1], round(t * 1e9 / fps),
+                               None if world_from_camera is None else world_from_camera[t])
+                   for t in range(frames)]
+        return np.concatenate([a[0] for a in answers]), np.concatenate([a[1] for a in answers])
+    return _both_ways(session, rays, seen, fps, world_from_camera)
+
+
+def _both_ways(session: Session, rays: Floats, seen: Bools, fps: float,
+               world_from_camera: Floats | None) -> tuple[Floats, Floats]:
+    """At the network's frame rate, then back to the clip's."""
+    times = np.arange(len(rays)) / fps
+    grid = np.arange(0, times[-1] + 0.5 / FPS, 1 / FPS)                                # (S,)
+    low = np.clip(np.searchsorted(times, grid, 'right') - 1, 0, max(len(rays) - 2, 0))
+    high = np.minimum(low + 1, len(rays) - 1)
+    share = np.clip((grid - times[low]) * fps, 0, 1)
+    exact = np.where(share < 1e-6, low, np.where(share > 1 - 1e-6, high, -1))  # frames of the clip
+    both = np.where(exact[:, None] >= 0, seen[exact], seen[low] & seen[high])
+    between = rays[low] * (1 - share[:, None, None]) + rays[high] * share[:, None, None]
+    nearest = np.where(share < 0.5, low, high)
+    rotation = None if world_from_camera is None else world_from_camera[nearest, :3, :3]
+    state, features, views = BodyState.fresh(1), [], []
+    for s in range(len(grid)):
+        turn = None if rotation is None or s == 0 else rotation[s].T @ rotation[s - 1]
+        state, x, view = normalise(state, between[s:s + 1], both[s:s + 1], turn)
+        features.append(x)
+        views.append(view)
+    out = session({'features': np.stack(features, 1), 'seen': both[None].astype(np.float32)})
+    joints = out['joints'][0].astype(float) @ np.swapaxes(np.concatenate(views), -1, -2)
+    return _at(times, grid, joints), _at(times, grid, out['std'][0].astype(float))
+
+
+def _at(times: Floats, grid: Floats, values: Floats) -> Floats:
+    """Values (S, ...) of the grid's times at other times, linearly."""
+    flat = values.reshape(len(grid), -1)
+    columns = [np.interp(times, grid, column) for column in flat.T]
+    return np.stack(columns, 1).reshape(len(times), *values.shape[1:])

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Records what the live node says: poses.mcap (a bag) and poses.jsonl, complete at any time."""
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+
+from ros2_occpose.config import Validated, param
+from ros2_occpose.errors import ConfigError, InputError
+from ros2_occpose.msg import HumanArray
+from ros2_occpose.recording.mcap import McapWriter
+from ros2_occpose.recording.messages import humans_from
+from ros2_occpose.recording.poses_jsonl import PosesJsonl
+from ros2_occpose.recording.typestore import full_name, typestore
+from ros2_occpose.ros.conversions import message_class
+from ros2_occpose.ros.parameters import declare
+from ros2_occpose.ros.running import run_node
+
+DEPTH = 100
+# topic -> (type, latched)
+TOPICS = {
+    'humans': ('ros2_occpose/HumanArray', False),
+    'markers': ('visualization_msgs/MarkerArray', False),
+    'stats': ('ros2_occpose/PipelineStats', False),
+    'skeleton_model': ('ros2_occpose/SkeletonModel', True),
+    'camera_info': ('sensor_msgs/CameraInfo', False),
+    '/tf': ('tf2_msgs/TFMessage', False),
+    '/tf_static': ('tf2_msgs/TFMessage', True),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordConfig(Validated):
+    """What the recorder needs to know."""
+
+    output: str = param('', 'Folder for poses.mcap and poses.jsonl; it is made if need be.')
+
+
+class RecordNode(Node):
+    """Node `record`: raw messages go into the bag as they came.
+
+    Raises:
+        ConfigError: No output folder is given.
+        InputError: The files cannot be created.
+    """
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('record', **options)
+        output = declare(self, RecordConfig()).output
+        if not output:
+            raise ConfigError('Expected a folder for the recording, got none; '
+                              'add --ros-args -p output:=FOLDER.')
+        folder = Path(output)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f'Cannot make the folder {folder}: {error.strerror}.') from error
+        self.frames = 0
+        self._bag, self._lines = McapWriter(folder / 'poses.mcap'), PosesJsonl(
+            folder / 'poses.jsonl')
+        for topic, (message_type, latched) in TOPICS.items():
+            self._record(topic, message_type, latched)
+        self.get_logger().info(f'Recording into {folder}.')
+
+    def close(self) -> None:
+        """Complete both files."""
+        self._bag.close()
+        self._lines.close()
+
+    def _record(self, topic: str, message_type: str, latched: bool) -> None:
+        try:
+            kind = message_class(message_type)
+        except ImportError:
+            self.get_logger().warning(f'{message_type} is not installed: {topic} is left out.')
+            return
+        schema = full_name(message_type)
+        definition, _ = typestore().generate_msgdef(schema, ros_version=2)
+        channel = self._bag.add_channel(self.resolve_topic_name(topic), schema, definition,
+                                        latched=latched)
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+        reliability = (ReliabilityPolicy.BEST_EFFORT if topic == 'camera_info'
+                       else ReliabilityPolicy.RELIABLE)
+        qos = QoSProfile(depth=DEPTH, durability=durability, reliability=reliability)
+        store = self._store_humans if topic == 'humans' else self._store
+        self.create_subscription(kind, topic, partial(store, channel), qos, raw=True)
+
+    def _store(self, channel: int, data: bytes) -> None:
+        self._bag.write(channel, self.get_clock().now().nanoseconds, data)
+
+    def _store_humans(self, channel: int, data: bytes) -> None:
+        self._store(channel, data)
+        self._lines.write(humans_from(deserialize_message(data, HumanArray)))
+        self.frames += 1
+
+
+def main() -> int:
+    """Record until told to stop."""
+    return run_node(RecordNode)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

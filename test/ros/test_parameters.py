@@ -1,0 +1,102 @@
+"""Parameters come from the configuration dataclasses; wrong values are refused with the reason."""
+from collections.abc import Iterator
+
+import pytest
+import rclpy
+from bench import Bench, ScriptedPipeline
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from scene import crowd
+
+from ros2_occpose.config import NodeConfig, PipelineConfig, flatten
+from ros2_occpose.errors import ConfigError
+from ros2_occpose.ros.parameters import declare
+
+SCENE = crowd(1, seconds=4.0, fps=2)
+
+
+@pytest.fixture
+def context() -> Iterator[Context]:
+    context = Context()
+    rclpy.init(context=context)
+    yield context
+    rclpy.try_shutdown(context=context)
+
+
+def node_with(context: Context, **overrides: object) -> Node:
+    values = [Parameter(name.replace('__', '.'), value=v) for name, v in overrides.items()]
+    return Node('parameters', context=context, parameter_overrides=values)
+
+
+def test_every_field_is_a_parameter_with_text_bounds_and_default(context: Context) -> None:
+    node = node_with(context)
+    for config in (PipelineConfig(), NodeConfig()):
+        assert declare(node, config) == config
+        for name, leaf, default in flatten(config):
+            value = node.get_parameter(name).value
+            assert (tuple(value) if isinstance(default, tuple) else value) == default
+            about: ParameterDescriptor = node.describe_parameter(name)
+            assert about.description == leaf.metadata['help']
+            bounds = [*about.integer_range, *about.floating_point_range]
+            for bound in bounds:
+                assert leaf.metadata['ge'] in (None, bound.from_value)
+                assert leaf.metadata['le'] in (None, bound.to_value)
+            assert bool(bounds) == (leaf.metadata['ge'] is not None
+                                    or leaf.metadata['le'] is not None)
+    assert node.describe_parameter('device').additional_constraints == (
+        'One of auto, cpu, cuda, tensorrt.')
+    node.destroy_node()
+
+
+def test_overrides_are_taken(context: Context) -> None:
+    node = node_with(context, tracking__max_gap_s=2, camera_mount=[1, 2, 3, 0, 0, 0, 1],
+                     detection__flow=False)
+    assert declare(node, PipelineConfig()).tracking.max_gap_s == 2.0       # an integer will do
+    assert declare(node, NodeConfig()).camera_mount == (1, 2, 3, 0, 0, 0, 1)
+    assert not node.get_parameter('detection.flow').value
+    node.destroy_node()
+
+
+@pytest.mark.parametrize(('overrides', 'text'), [
+    ({'tracking__max_gap_s': -1.0}, r'Parameter tracking\.max_gap_s: .*Longest occlusion'),
+    ({'tracking__min_hits': 'many'}, r"Parameter tracking\.min_hits: expected int, got 'many'"),
+    ({'device': 'abacus'}, 'expects one of auto, cpu, cuda, tensorrt, got'),
+    ({'device': 3}, 'Parameter device: expected str, got 3'),
+])
+def test_wrong_overrides_are_refused(context: Context, overrides: dict, text: str) -> None:
+    node = node_with(context, **overrides)
+    with pytest.raises(ConfigError, match=text):
+        declare(node, PipelineConfig())
+    node.destroy_node()
+
+
+def test_a_mount_has_seven_numbers(context: Context) -> None:
+    node = node_with(context, camera_mount=[1.0, 2.0])
+    with pytest.raises(ConfigError, match='camera_mount expects 7 numbers, got'):
+        declare(node, NodeConfig())
+    node.destroy_node()
+
+
+def test_what_may_change_and_when() -> None:
+    configs: list[PipelineConfig] = []
+
+    def load(config: PipelineConfig) -> ScriptedPipeline:
+        configs.append(config)
+        return ScriptedPipeline(SCENE)
+
+    with Bench(load) as bench:
+        def change(name: str, value: object) -> str:
+            result = bench.node.set_parameters([Parameter(name, value=value)])[0]
+            return result.reason if not result.successful else 'done'
+
+        assert change('publish.trail_s', 1.0) == 'done'
+        assert 'no_image_after_s' in change('no_image_after_s', -1.0)
+        assert 'cannot change while the node is configured' in change('tracking.min_hits', 5)
+        bench.change_state('deactivate')
+        bench.change_state('cleanup')
+        assert 'expects one of' in change('device', 'abacus')
+        assert change('tracking.min_hits', 5) == 'done'
+        bench.change_state('configure')
+        assert configs[-1].tracking.min_hits == 5

@@ -1,0 +1,123 @@
+"""Defaults stand once, bounds hold, overrides say what they do not know."""
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+
+import pytest
+
+from ros2_occpose.config import (
+    PipelineConfig,
+    TrackingConfig,
+    TrajectoryConfig,
+    flatten,
+    load_overrides,
+    override,
+)
+from ros2_occpose.errors import ConfigError
+
+
+def test_every_parameter_explains_itself_and_has_a_name_of_its_own():
+    leaves = list(flatten(PipelineConfig()))
+    names = [name for name, _, _ in leaves]
+    assert len(names) == len(set(names))
+    assert {'device', 'tracking.max_gap_s', 'trajectory.window'} <= set(names)
+    for name, field, value in leaves:
+        assert len(field.metadata['help']) > 15, name
+        assert not is_dataclass(value), name
+
+
+def test_defaults_lie_within_their_bounds():
+    for name, field, value in flatten(PipelineConfig()):
+        low, high = field.metadata['ge'], field.metadata['le']
+        assert low is None or value >= low, name
+        assert high is None or value <= high, name
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    ({'max_gap_s': -1.0}, r'TrackingConfig.max_gap_s expects a number from 0 to 30, got -1.0; L'),
+    ({'max_gap_s': float('nan')}, 'expects a number from 0 to 30, got nan'),
+    ({'max_gap_s': '2'}, "expects float, got '2'"),
+    ({'min_hits': 2.0}, 'expects int, got 2.0'),
+    ({'min_hits': True}, 'expects int, got True'),
+])
+def test_values_of_the_wrong_kind_or_size_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        TrackingConfig(**change)
+
+
+def test_whole_numbers_may_stand_for_real_ones():
+    assert type(TrackingConfig(max_gap_s=2).max_gap_s) is float
+
+
+def test_choices_are_listed():
+    with pytest.raises(ConfigError, match="one of auto, cpu, cuda, tensorrt, got 'gpu'"):
+        PipelineConfig(device='gpu')
+
+
+def test_configurations_do_not_change():
+    with pytest.raises(FrozenInstanceError):
+        TrajectoryConfig().window = 3
+
+
+def test_overrides_are_dotted_or_nested():
+    changed = override(PipelineConfig(), {
+        'device': 'cpu', 'tracking.max_gap_s': 2, 'tracking': {'min_hits': 5},
+        'trajectory.window': 6})
+    assert changed.device == 'cpu'
+    assert (changed.tracking.max_gap_s, changed.tracking.min_hits) == (2.0, 5)
+    assert changed.trajectory.window == 6
+    assert changed.lifting is not None
+    assert PipelineConfig().tracking.min_hits == 3, 'the defaults stay'
+
+
+@pytest.mark.parametrize(('values', 'message'), [
+    ({'tracking.gap': 1}, r"Unknown parameter 'gap' of TrackingConfig; expected .*max_gap_s"),
+    ({'track': {}}, "Unknown parameter 'track' of PipelineConfig"),
+    ({'tracking': 5}, r'PipelineConfig.tracking expects a mapping with some of .*got 5'),
+    ({'tracking': None}, 'expects a mapping'),
+    ({'device.name': 'cpu'}, 'device expects str'),
+    ({1: 2}, "Unknown parameter '1'"),
+    ({'tracking': 5, 'tracking.min_hits': 500}, 'from 1 to 30, got 500'),
+])
+def test_overrides_that_cannot_work(values, message):
+    with pytest.raises(ConfigError, match=message):
+        override(PipelineConfig(), values)
+
+
+@pytest.mark.parametrize('text', [
+    '/**:\n  ros__parameters:\n    tracking: {max_gap_s: 0.5}\n',
+    'occpose:\n  ros__parameters:\n    tracking.max_gap_s: 0.5\n',
+    'tracking:\n  max_gap_s: 0.5\n',
+], ids=['any node', 'our node', 'plain'])
+def test_files_of_parameters(tmp_path, text):
+    file = tmp_path / 'pose.yaml'
+    file.write_text(text)
+    assert override(PipelineConfig(), load_overrides(file)).tracking.max_gap_s == 0.5
+
+
+@pytest.mark.parametrize('text', ['', '/**:\n  ros__parameters:\n'])
+def test_empty_files_change_nothing(tmp_path, text):
+    file = tmp_path / 'empty.yaml'
+    file.write_text(text)
+    assert override(PipelineConfig(), load_overrides(file)) == PipelineConfig()
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    (b'- a\n- b\n', 'Expected a mapping in .*got list'),
+    (b'a: [1\n', 'Cannot read the configuration'),
+    (b'\xff\xfe\x00', 'Cannot read the configuration'),
+    (b'/**: {ros__parameters: 3}\n', 'mapping under ros__parameters .*got int'),
+])
+def test_files_that_are_no_parameters(tmp_path, content, message):
+    file = tmp_path / 'broken.yaml'
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        load_overrides(file)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match=r'Cannot read the configuration .*none\.yaml'):
+        load_overrides(tmp_path / 'none.yaml')
+
+
+def test_every_stage_is_configured_by_one_field():
+    names = [f.name for f in fields(PipelineConfig)]
+    assert {'detection', 'tracking', 'lifting', 'trajectory'} <= set(names)
