@@ -149,7 +149,7 @@ def test_opening_what_is_not_there(declared: Path) -> None:
                                          r'run: occpose models fetch small_part$'):
         open_model('small_part')
     with pytest.raises(ModelError, match=r'own\.onnx of model own is missing; put it into '
-                                         r'.*cache \(from its publisher\)'):
+                                         r'.*cache \(from its publisher\), or install again'):
         open_model('own')
 
 
@@ -294,7 +294,7 @@ def test_list(declared: Path, wheel: Path, cache: Path, capsys: pytest.CaptureFi
     assert rows() == {
         'finder': ['detector', 'MIT', '-', '-', 'consists of small_part'],
         'small_part': ['part', 'MIT', 'no', '-', 'run: occpose models fetch small_part'],
-        'own': ['detector', 'MIT', 'no', '-', f'put it into {cache} (from its publisher)']}
+        'own': ['detector', 'MIT', 'no', '-', registry.find_entry('own').cure]}
     path, = fetch([registry.find_entry('small_part')], wheel)
     assert rows()['small_part'] == ['part', 'MIT', 'yes', 'ok', str(path)]
     status = path.stat()

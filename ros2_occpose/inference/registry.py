@@ -48,7 +48,8 @@ class ModelEntry:
         """What to do when the file is missing or damaged."""
         if self.fetch is not None:
             return f'run: occpose models fetch {self.name}'
-        return f'put it into {cache_folder()}' + (f' ({self.note})' if self.note else '')
+        note = f' ({self.note})' if self.note else ''
+        return f'put it into {cache_folder()}{note}, or install again the package that brings it'
 
 
 def models() -> dict[str, ModelEntry]:
