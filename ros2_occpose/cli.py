@@ -8,15 +8,20 @@ import sys
 from collections.abc import Sequence
 from types import FrameType, ModuleType
 
-from .commands import benchmark_speed, lift, models, run
+from .commands import benchmark_speed, export, lift, models, run, train
 from .errors import OccposeError
 
 COMMANDS: dict[str, ModuleType] = {
     'run': run,
     'lift': lift,
+    'train': train,
+    'export': export,
     'models': models,
     'benchmark-speed': benchmark_speed,
 }
+# optional packages -> the extra of setup.py that brings them
+EXTRAS = {'onnxruntime': 'onnx', 'rosbags': 'bag', 'matplotlib': 'plot', 'torch': 'train',
+          'onnx': 'convert', 'tflite': 'convert'}
 ERROR, INTERRUPTED, TERMINATED = 2, 130, 143      # exit codes
 
 
@@ -32,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         print(f'error: {error}', file=sys.stderr)
+        return ERROR
+    except ModuleNotFoundError as error:
+        if options.debug or error.name not in EXTRAS:
+            raise
+        print(f'error: occpose {options.command} needs {error.name}, which is not installed: '
+              f"pip install 'ros2_occpose[{EXTRAS[error.name]}]'", file=sys.stderr)
         return ERROR
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)

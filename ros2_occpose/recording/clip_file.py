@@ -65,8 +65,8 @@ def load_clip(path: Path) -> Clip:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            data = dict(file.items()) if isinstance(file, np.lib.npyio.NpzFile) else {}
+        content = np.load(path, allow_pickle=False)
+        data = dict(content.items()) if isinstance(content, np.lib.npyio.NpzFile) else {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f'Expected an .npz file, got {path}: {error}') from error
     missing = [name for name in NEEDED if name not in data]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..config import LiftingConfig
 from ..skeleton import COCO17, H36M17, conversion
 from ..types import (
+    Bools,
     CameraPoseSource,
     Floats,
     Ints,
@@ -19,7 +19,6 @@ from ..types import (
     require_shape,
 )
 
-Bools = NDArray[np.bool_]
 Json: TypeAlias = Any
 
 UPPER = np.triu_indices(3)   # xx xy xz yy yz zz of a covariance, the order of Joint.msg

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..geometry import quat_wxyz_from_matrix
 from ..skeleton import H36M17
-from ..types import Floats, TrackState
-from .humans import Bools, Humans, inferred
+from ..types import Bools, Floats, TrackState
+from .humans import Humans, inferred
 from .palette import colour
 
 BONE_M, HIDDEN_BONE_M, JOINT_M, TEXT_M = 0.035, 0.018, 0.06, 0.16      # widths, text height [m]

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..geometry import Camera, invert, transform
 from ..skeleton import H36M17
-from ..types import Floats, Image, TrackState
+from ..types import Bools, Floats, Image, TrackState
 from .birdseye import draw_birdseye
 from .canvas import DARK, Box, Canvas, Colour
-from .humans import Bools, Humans, inferred
+from .humans import Humans, inferred
 from .palette import colour_bgr
 
 BONE_WIDTH = 0.016          # of the person's height in the image

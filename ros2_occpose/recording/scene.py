@@ -8,8 +8,8 @@ import numpy as np
 
 from ..geometry import Camera, transform
 from ..skeleton import H36M17
-from ..types import Floats, TrackState
-from .humans import Bools, Humans, inferred
+from ..types import Bools, Floats, TrackState
+from .humans import Humans, inferred
 
 SAMPLE_NS = 200_000_000         # five samples a second are enough for a picture
 ANKLES = H36M17.indices('left_ankle', 'right_ankle')
