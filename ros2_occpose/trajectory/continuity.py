@@ -91,3 +91,11 @@ class Chain:
         """Where roots (N, T - 1, 3) lead in the last frame if nothing changes, (N, 1, 3)."""
         led = self.before[:, -1] * roots[:, -1] + self.earlier[:, -1] * roots[:, -2]
         return -(led / self.now[-1])[:, None]
+
+    def expected_covariance(self, last_two: Floats) -> Floats:
+        """Covariance of `expected`, (N, 3, 3), from that of the two frames before, (N, 6, 6)."""
+        axes = np.eye(3) / -self.now[-1]
+        lead = np.concatenate([self.earlier[:, -1, :, None] * axes,
+                               self.before[:, -1, :, None] * axes], 2)       # (N, 3, 6)
+        change = 1 / np.maximum(self.weight[:, -1] * self.now[-1] ** 2, 1e-9)
+        return lead @ last_two @ np.swapaxes(lead, 1, 2) + change[:, :, None] * np.eye(3)

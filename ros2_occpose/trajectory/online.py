@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..config import TrajectoryConfig
+from ..geometry import Camera
 from ..types import CameraPoseSource, Floats, Frame, Ints, JointState, People, Poses
 from .body_frame import orientations
-from .residuals import views_of_poses
+from .residuals import NEAR, views_of_poses
 from .window import Window
 
 _UP_IN_WORLD, _UP_IN_CAMERA = np.array([0.0, 0.0, 1.0]), np.array([0.0, -1.0, 0.0])
@@ -40,17 +42,21 @@ class SlidingWindow:
             (frame.stamp_ns - self._origin_ns) * 1e-9, poses.tracks.ids, world_from_camera,
             views_of_poses(poses, self._config.min_visibility))
 
-        joints = newest.root[:, None] + poses.joints_root @ rotation.T       # (N, 17, 3)
+        seen = poses.visibility >= self._config.min_visibility               # (N, 17)
         joints_camera = poses.joints_root + ((newest.root - eye) @ rotation)[:, None]
+        nearest = np.where(seen, joints_camera[..., 2], np.inf).min(1, keepdims=True)
+        # Whatever happened: what is seen is in front of the camera.
+        root = newest.root + np.maximum(NEAR - nearest, 0.0) * rotation[:, 2]
+        joints = root[:, None] + poses.joints_root @ rotation.T              # (N, 17, 3)
         own = np.square(poses.std)[..., None, None] * np.eye(3)              # (N, 17, 3, 3)
         return People(
             stamp_ns=frame.stamp_ns, camera_pose=self._camera_pose, poses=poses,
-            root=newest.root, root_covariance=newest.root_covariance,
+            root=root, root_covariance=newest.root_covariance,
             root_quat_wxyz=self._orientations(joints, poses.tracks.ids, eye,
                                               _UP_IN_WORLD if known else _UP_IN_CAMERA),
             velocity=newest.velocity, velocity_covariance=newest.velocity_covariance,
             joints=joints, joint_covariance=newest.root_covariance[:, None] + own,
-            joint_states=self._states(joints_camera, poses, frame))
+            joint_states=_states(frame.camera, joints_camera, seen))
 
     def _window_for(self, frame: Frame) -> Window:
         """The window that this frame continues: a new one where it continues none."""
@@ -70,10 +76,10 @@ class SlidingWindow:
         self._quats = dict(zip(people, quats, strict=True))
         return quats
 
-    def _states(self, joints_camera: Floats, poses: Poses, frame: Frame) -> Ints:
-        """How each joint is known, (N, 17)."""
-        seen = poses.visibility >= self._config.min_visibility
-        hidden = np.where(seen.any(1, keepdims=True), JointState.OCCLUDED, JointState.PREDICTED)
-        inside = frame.camera.contains(frame.camera.project(joints_camera))
-        return np.where(seen, JointState.OBSERVED,
-                        np.where(inside, hidden, JointState.OUT_OF_VIEW))
+
+def _states(camera: Camera, joints_camera: Floats, seen: NDArray[np.bool_]) -> Ints:
+    """How each joint is known, (N, 17)."""
+    hidden = np.where(seen.any(1, keepdims=True), JointState.OCCLUDED, JointState.PREDICTED)
+    inside = camera.contains(camera.project(joints_camera))
+    return np.where(seen, JointState.OBSERVED,
+                    np.where(inside, hidden, JointState.OUT_OF_VIEW))
