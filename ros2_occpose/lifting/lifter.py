@@ -102,7 +102,7 @@ class StreamingLifter:
         if self._clock_ns is None:
             self._clock_ns = stamp_ns
             return 1, True
-        steps = round((stamp_ns - self._clock_ns) * FPS / 1e9)
+        steps = int((stamp_ns - self._clock_ns) * FPS / 1e9 + 0.25)     # half a step is not one
         if steps < 1:
             return 1, False
         self._clock_ns += round(steps * 1e9 / FPS)

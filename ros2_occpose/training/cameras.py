@@ -52,7 +52,8 @@ def wobble(rng: Generator, batch: int, frames: int, width: int, seconds: tuple[f
 def draw_cameras(rng: Generator, target: Floats) -> CameraPaths:
     """Cameras that have the target (B, T, 3) [m] in or near their image most of the time.
 
-    Height 0.3 to 2.2 m, distance 1.5 to 12 m, horizontal field of view 45 to 100 degrees.
+    Height 0.3 to 2.2 m, distance 1.5 to 12 m, horizontal field of view 45 to 100 degrees. A camera
+    that somebody would walk into gives way.
     """
     batch = len(target)
     kind = rng.choice(len(KINDS), batch, p=_SHARES)

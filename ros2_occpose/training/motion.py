@@ -189,7 +189,7 @@ def _motion(name: str, subject: str, points: dict[str, Floats], durations: Float
     ankles = body[:, [BODY.index('left_ankle'), BODY.index('right_ankle')], 2].min(1)
     body[..., 2] += 0.08 - np.percentile(ankles, 5)  # the floor is at 0
     return Motion(
-        name=name, subject=subject, split=_split(name, subject), body=body.astype(np.float32)
+        name=name, subject=subject, split=split_of(name, subject), body=body.astype(np.float32)
     )
 
 
@@ -203,7 +203,8 @@ def _resample(body: Floats, durations: Floats) -> Floats:
     )
 
 
-def _split(name: str, subject: str) -> str:
+def split_of(name: str, subject: str) -> str:
+    """Train, validation or test: whole clips, both dancers of a pair, all of a subject."""
     clip = name.rsplit('/', 1)[-1]
     if name in _TEST_CLIPS or subject in _TEST_SUBJECTS or clip.startswith('test_'):
         return 'test'

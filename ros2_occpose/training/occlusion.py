@@ -47,8 +47,8 @@ def blackouts(
     frames: int, hidden_s: float = 1.6, period_s: float = 3.2, first_s: float = 1.6
 ) -> Bools:
     """Everything hidden for `hidden_s` of every `period_s`, (T,), as STRIDE defines it."""
-    t = np.arange(frames) / FPS - first_s
-    return np.asarray((t >= 0) & (np.mod(t, period_s) < hidden_s))
+    t = np.arange(frames) - round(first_s * FPS)
+    return np.asarray((t >= 0) & (t % round(period_s * FPS) < round(hidden_s * FPS)))
 
 
 def draw_masks(rng: Generator, around: Floats) -> Bools:
