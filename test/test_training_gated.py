@@ -58,16 +58,17 @@ def run(config: TrainingConfig, output: Path) -> Trainer:
 
 
 def test_a_tiny_network_learns(tmp_path: Path) -> None:
-    config = TrainingConfig(network=GatedConfig(channels=24), minutes=0, steps=60, batch=3,
-                            frames=48, short=32, validate_every=20, learning_rate=3e-3)
+    config = TrainingConfig(network=GatedConfig(channels=24), minutes=0, steps=30, batch=2,
+                            frames=48, short=32, validate_every=10, learning_rate=3e-3)
     trainer = run(config, tmp_path)
     errors = [row['held_out_mpjpe_mm'] for row in trainer.history]
     assert errors[-1] < 0.8 * errors[0]
     assert trainer.history[-1]['held_out_nll'] < trainer.history[0]['held_out_nll']
-    assert trainer.step == 60
+    assert trainer.step == 30
 
 
-def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_goes_on_where_it_stopped(tmp_path: Path,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
     halfway = tmp_path / 'halfway'
     halfway.mkdir()
     honest = Trainer._save
@@ -112,8 +113,8 @@ def test_a_checkpoint_of_another_normalisation_is_refused(tmp_path: Path) -> Non
 def arguments(**changes: object) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     train_command.add_arguments(parser)
-    words = ['gated_causal', '--data', 'toys', '--output', 'out', '--workers', '0', '--minutes', '0',
-             '--steps', '3', '--channels', '16', '--batch', '1']
+    words = ['gated_causal', '--data', 'toys', '--output', 'out', '--workers', '0',
+             '--minutes', '0', '--steps', '3', '--channels', '16', '--batch', '1']
     return argparse.Namespace(**{**vars(parser.parse_args(words)), **changes})
 
 
@@ -140,7 +141,7 @@ def test_the_command_needs_a_budget_and_data(tmp_path: Path,
     with pytest.raises(ConfigError, match='give one of them'):
         train_command.run(arguments(output=tmp_path, steps=0))
     monkeypatch.undo()
-    with pytest.raises(DataError, match='Expected a folder of motion capture, got .*nowhere'):
+    with pytest.raises(DataError, match=r'Expected a folder of motion capture, got .*nowhere'):
         train_command.run(arguments(output=tmp_path, data=tmp_path / 'nowhere'))
 
 
