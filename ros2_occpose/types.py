@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class CameraPoseSource(IntEnum):
     POSE = 4
 
 
-def require_shape(name: str, array: NDArray, *expected: int | None) -> None:
+def require_shape(name: str, array: NDArray[Any], *expected: int | None) -> None:
     """Raise `ShapeError` unless `array.shape` matches; None matches any length."""
     fits = len(expected) == array.ndim and all(
         e is None or e == n for e, n in zip(expected, array.shape, strict=True))

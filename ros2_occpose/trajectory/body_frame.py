@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..geometry import quat_wxyz_from_matrix
 from ..skeleton import H36M17
@@ -32,7 +33,7 @@ def orientations(joints: Floats, last_wxyz: Floats, eye: Floats, up: Floats) -> 
     rotation, clear = _axes(spine, sides)
     quat = quat_wxyz_from_matrix(rotation)
     if not clear.all():
-        new = ~last_wxyz.any(-1)
+        new: NDArray[np.bool_] = (last_wxyz == 0).all(-1)
         toward = eye - joints[:, _HIP]
         upright, _ = _axes(np.broadcast_to(up, toward.shape), np.cross(up, toward))
         stay = np.where(new[:, None], quat_wxyz_from_matrix(upright), last_wxyz)
@@ -41,7 +42,7 @@ def orientations(joints: Floats, last_wxyz: Floats, eye: Floats, up: Floats) -> 
     return np.where(flipped, -quat, quat)
 
 
-def _axes(spine: Floats, sides: Floats) -> tuple[Floats, np.ndarray]:
+def _axes(spine: Floats, sides: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """Rotations (N, 3, 3) with z along the spine and y along the sides, and which are clear (N,).
 
     The others are the identity.

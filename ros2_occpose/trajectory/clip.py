@@ -44,16 +44,8 @@ def solve_clip(joints_root: Floats, rays: Floats, visibility: Floats, std: Float
         InputError: No frame at all, or times that do not grow.
     """
     config = config or TrajectoryConfig()
-    t, j = len(times_s), len(H36M17.joints)
-    require_shape('joints_root', joints_root, t, j, 3)
-    require_shape('rays', rays, t, j, 2)
-    require_shape('visibility', visibility, t, j)
-    require_shape('std', std, t, j)
-    if world_from_camera is not None:
-        require_shape('world_from_camera', world_from_camera, t, 4, 4)
-    if t == 0 or not (np.diff(times_s) > 0).all():
-        raise InputError(f'Expected at least one frame and growing times, got {t} frames; '
-                         'check the stamps of the clip.')
+    t = len(times_s)
+    _check(joints_root, rays, visibility, std, times_s, world_from_camera)
     poses = np.eye(4) if world_from_camera is None else world_from_camera
     poses = np.concatenate([np.broadcast_to(np.eye(4), (LEAD, 4, 4)),
                             np.broadcast_to(poses, (t, 4, 4))])
@@ -74,6 +66,20 @@ def solve_clip(joints_root: Floats, rays: Floats, visibility: Floats, std: Float
     offset = (roots[0] - poses[:, :3, 3])[..., None]
     covariance = covariance + config.scale_std ** 2 * offset * np.swapaxes(offset, 1, 2)
     return ClipTrajectory(roots[0, LEAD:], covariance[LEAD:])
+
+
+def _check(joints_root: Floats, rays: Floats, visibility: Floats, std: Floats, times_s: Floats,
+           world_from_camera: Floats | None) -> None:
+    t, j = len(times_s), len(H36M17.joints)
+    require_shape('joints_root', joints_root, t, j, 3)
+    require_shape('rays', rays, t, j, 2)
+    require_shape('visibility', visibility, t, j)
+    require_shape('std', std, t, j)
+    if world_from_camera is not None:
+        require_shape('world_from_camera', world_from_camera, t, 4, 4)
+    if t == 0 or not (np.diff(times_s) > 0).all():
+        raise InputError(f'Expected at least one frame and growing times, got {t} frames; '
+                         'check the stamps of the clip.')
 
 
 def _start(views: Views, cameras: CameraPoses, times_s: Floats, config: TrajectoryConfig, *,

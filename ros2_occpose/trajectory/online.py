@@ -35,8 +35,8 @@ class SlidingWindow:
         A camera pose that appears, disappears or comes from another source, and a stamp that is
         not after the last one, start afresh. Who is not among the poses is forgotten.
         """
-        known = frame.world_from_camera is not None
-        world_from_camera = frame.world_from_camera if known else np.eye(4)
+        pose = frame.world_from_camera
+        world_from_camera = np.eye(4) if pose is None else pose
         rotation, eye = world_from_camera[:3, :3], world_from_camera[:3, 3]
         newest = self._window_for(frame).update(
             (frame.stamp_ns - self._origin_ns) * 1e-9, poses.tracks.ids, world_from_camera,
@@ -53,7 +53,7 @@ class SlidingWindow:
             stamp_ns=frame.stamp_ns, camera_pose=self._camera_pose, poses=poses,
             root=root, root_covariance=newest.root_covariance,
             root_quat_wxyz=self._orientations(joints, poses.tracks.ids, eye,
-                                              _UP_IN_WORLD if known else _UP_IN_CAMERA),
+                                              _UP_IN_CAMERA if pose is None else _UP_IN_WORLD),
             velocity=newest.velocity, velocity_covariance=newest.velocity_covariance,
             joints=joints, joint_covariance=newest.root_covariance[:, None] + own,
             joint_states=_states(frame.camera, joints_camera, seen))

@@ -39,18 +39,18 @@ class Window:
         self._config = config
         self._motion = Motion(config, upright=upright)          # upright: z is vertical
         self.ids: Ints = np.zeros(0, np.int64)                  # (N,)
-        self.times_s = -np.arange(LEAD, 0.0, -1.0)             # (T,); the first frame is at 0
-        self.roots = np.zeros((0, LEAD, 3))                    # (N, T, 3) [m]
+        self.times_s: Floats = -np.arange(LEAD, 0.0, -1.0)      # (T,); the first frame is at 0
+        self.roots: Floats = np.zeros((0, LEAD, 3))             # (N, T, 3) [m]
         self._cameras = CameraPoses(np.stack([np.eye(3)] * LEAD), np.zeros((LEAD, 3)))
         self._first: Ints = np.zeros(0, np.int64)               # (N,) frame of birth, or < 0
-        self._seen_s = np.zeros(0)                              # (N,) time of the last look
+        self._seen_s: Floats = np.zeros(0)                      # (N,) time of the last look
         self._strikes: Ints = np.zeros(0, np.int64)             # (N,) impossible frames in a row
-        self._last_two = np.zeros((0, 6, 6))                    # covariance of the last two roots
+        self._last_two: Floats = np.zeros((0, 6, 6))            # covariance of the last two roots
         self._views = Views(np.zeros((7, 0, LEAD, len(TELLING))))
-        self._prior = np.zeros((0, LEAD, 3, 3))                # these four: see Problem
-        self._prior_eta = np.zeros((0, LEAD, 3))
-        self._head = np.zeros((0, 6, 6))
-        self._head_eta = np.zeros((0, 6))
+        self._prior: Floats = np.zeros((0, LEAD, 3, 3))         # these four: see Problem
+        self._prior_eta: Floats = np.zeros((0, LEAD, 3))
+        self._head: Floats = np.zeros((0, 6, 6))
+        self._head_eta: Floats = np.zeros((0, 6))
 
     def update(self, time_s: float, ids: Ints, world_from_camera: Floats, views: Views) -> Newest:
         """Everybody of `ids` in a new frame, views of T = 1. Who is not in `ids` is forgotten.
@@ -115,6 +115,7 @@ class Window:
             self._begin(new, self._locate(new, views))
 
     def _problem(self) -> Problem:
+        """All that is known now."""
         return Problem(self._views, self._cameras, self._chain, self._prior, self._prior_eta,
                        self._head, self._head_eta, self._config.pixel_std)
 
@@ -190,6 +191,7 @@ class Window:
         return self._config.scale_std ** 2 * vectors[:, :, None] * vectors[:, None]
 
     def _forget_oldest(self) -> None:
+        """Drop frame 0, whose knowledge now lies in the head."""
         self._first = self._first - 1
         self.times_s = self.times_s[1:]
         self._cameras = CameraPoses(self._cameras.rotation[1:], self._cameras.position[1:])
