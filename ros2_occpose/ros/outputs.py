@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -18,7 +20,7 @@ from ..recording.markers import markers_of
 from ..recording.messages import human_array, marker_array, skeleton_model
 from ..recording.overlay import draw_people
 from ..recording.trails import Trails
-from ..types import Frame, People
+from ..types import CameraPoseSource, Frame, People
 from .conversions import NS_PER_S, header, human_transforms, image_message, make
 
 DEPTH, TF_DEPTH = 10, 100
@@ -50,6 +52,8 @@ class Outputs:
     def _publisher(self, message_type: type, topic: str, depth: int = DEPTH) -> Publisher:
         publisher = self._node.create_publisher(
             message_type, topic, QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE),
+            # Subscribers report incompatible QoS; here each such event slows the executor down.
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=False),
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
         self._publishers.append(publisher)
         return publisher
@@ -64,13 +68,14 @@ class Outputs:
 
     def humans(self, people: People, camera_frame: str) -> Humans:
         """Publish everybody; the answer as published, with its latency."""
-        known = people.camera_pose != people.camera_pose.NONE
+        known = people.camera_pose != CameraPoseSource.NONE
+        humans = humans_of(people, frame_id=self._world_frame if known else camera_frame,
+                           camera_frame=camera_frame)
+        message = human_array(make, humans)
         latency_ns = self._node.get_clock().now().nanoseconds - people.stamp_ns
-        humans = humans_of(
-            people, frame_id=self._world_frame if known else camera_frame,
-            camera_frame=camera_frame, latency_s=latency_ns / NS_PER_S)
-        self._humans.publish(human_array(make, humans))
-        return humans
+        message.latency = latency_ns / NS_PER_S
+        self._humans.publish(message)
+        return replace(humans, latency_s=message.latency)
 
     def pictures(self, humans: Humans, frame: Frame, config: PublishConfig) -> None:
         """Publish markers, frames and the overlay, each only if wanted."""

@@ -2,6 +2,7 @@
 """The live node: images in, people out."""
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -137,6 +138,8 @@ class PoseNode(LifecycleNode):
         except BaseException:
             self._cleanup()
             raise
+        gc.collect()
+        gc.freeze()                # models are not garbage: later collections are short
         backends = ', '.join(f'{s}: {b}' for s, b in self._pipeline.backends.items())
         self._log.info(f'Ready: {backends}.')
 

@@ -63,7 +63,7 @@ def test_unknown_numbers_are_nan_and_latency_is_counted_from_the_stamp() -> None
 
 
 def test_what_is_published_around_the_humans() -> None:
-    bench, _ = start()
+    bench, pipeline = start()
     with bench:
         topics = {'markers': MarkerArray, 'overlay': Image, 'stats': PipelineStats,
                   '/tf': TFMessage, '/diagnostics': DiagnosticArray}
@@ -80,8 +80,8 @@ def test_what_is_published_around_the_humans() -> None:
 
         stats = found['stats'][0]
         assert (stats.people, stats.backend) == (len(people_of(MOMENT)), 'detection: script')
-        assert dict(zip(stats.stages, stats.stage_ms, strict=True)) == {
-            'detection': 1.5, 'lifting': 0.5}
+        assert dict(zip(stats.stages, stats.stage_ms, strict=True)) == pytest.approx(
+            pipeline.stage_ms)
 
         frame = found['/tf'][0].transforms[0]
         assert (frame.child_frame_id, frame.header.frame_id) == (
@@ -159,7 +159,7 @@ def test_the_freshest_frame_wins_and_the_others_are_counted() -> None:
             bench.send(moment)
             bench.pause(0.03)
         bench.answer_to(SCENE.moment(9).frame.stamp_ns)
-        answered = len(pipeline.frames)
+        answered = pipeline.calls
         bench.wait(lambda: len(stats) == answered, 'all stats')
         assert answered <= 4
         assert stats[-1].dropped_frames == 10 - answered
