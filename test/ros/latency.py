@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
+sys.path[:0] = [str(HERE.parents[1])]
 
 RATE_HZ = 30
 WARM_UP = 15                # frames
@@ -47,32 +47,16 @@ def camera() -> None:
         time.sleep(max(0.0, due - time.monotonic()))
 
 
-def node(people: int) -> int:
-    """The node with a script for a pipeline."""
-    from bench import ScriptedPipeline
-    from scene import crowd
-
-    from ros2_occpose.ros.pose_node import PoseNode
-    from ros2_occpose.ros.running import run_node
-
-    def make() -> PoseNode:
-        found = PoseNode(lambda config: ScriptedPipeline(crowd(people, seconds=4, fps=2)))
-        found.start()
-        return found
-
-    return run_node(make)
-
-
 def measure(people: int, seconds: float) -> dict[str, float]:
-    """Milliseconds from image stamp to publishing and to arrival of `humans`, less the pipeline."""
+    """Milliseconds from image stamp to publishing and arrival of `humans`, less the pipeline."""
     import numpy as np
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
 
     from ros2_occpose.msg import HumanArray, PipelineStats
 
-    processes = [subprocess.Popen([sys.executable, __file__, *role]) for role in (
-        ('node', str(people)), ('camera',))]
+    processes = [subprocess.Popen([sys.executable, *arguments]) for arguments in (
+        (str(HERE / 'scripted_node.py'), str(people)), (__file__, 'camera'))]
     context = rclpy.Context()
     rclpy.init(context=context)
     listener = rclpy.create_node('listener', context=context)
@@ -110,7 +94,5 @@ if __name__ == '__main__':
     role, *rest = sys.argv[1:] or ['1']
     if role == 'camera':
         camera()
-    elif role == 'node':
-        sys.exit(node(int(rest[0])))
     else:
         print(json.dumps(measure(int(role), float(rest[0]) if rest else 5.0)))
