@@ -241,6 +241,13 @@ def test_a_clip_of_the_wrong_shape_is_refused(session: Session) -> None:
         lift_clip(session, np.zeros((5, 17, 2)), np.zeros((5, 17)), camera, 0.0)
 
 
+def test_an_empty_clip_gives_an_empty_answer(session: Session) -> None:
+    joints, std = lift_clip(session, np.zeros((0, 17, 2)), np.zeros((0, 17)),
+                            Camera.from_hfov(640, 480, 70), 30.0)
+    assert joints.shape == (0, 17, 3)
+    assert std.shape == (0, 17)
+
+
 def test_the_pipeline_gets_its_lifter() -> None:
     lifter = load_lifter(LiftingConfig(), lambda name: open_model(name, threads=1))
     assert lifter.backend == 'onnxruntime cpu'

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from ros2_occpose.errors import ModelError
+from ros2_occpose.geometry import Camera
 from ros2_occpose.inference import Session, load_session
+from ros2_occpose.lifting import lift_clip
 from ros2_occpose.lifting.normalise import FEATURES
 from ros2_occpose.lifting.streaming import GatedMeta, StepNetwork
 
@@ -185,3 +187,19 @@ def test_a_model_that_says_nothing_is_refused(session: Session) -> None:
     lacking = {k: v for k, v in session.metadata.items() if k != 'dilations'}
     with pytest.raises(ModelError, match='dilations'):
         GatedMeta.of(Says(lacking))                                 # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('fps', [30.0, 12.0, 60.0])
+def test_a_clip_lifted_both_ways_uses_later_frames(tmp_path: Path, rng: np.random.Generator,
+                                                   fps: float) -> None:
+    export(network(causal=False), tmp_path / 'gated.onnx')
+    session = load_session(tmp_path / 'gated.onnx', threads=1)
+    camera = Camera.from_hfov(640, 480, 70)
+    pixels, scores = rng.uniform(100, 300, (41, 17, 2)), np.ones((41, 17))
+    before, std = lift_clip(session, pixels, scores, camera, fps)
+    assert before.shape == (41, 17, 3)
+    assert std.shape == (41, 17)
+    pixels[25:] += 30
+    after, _ = lift_clip(session, pixels, scores, camera, fps)
+    assert np.abs(after - before)[22].max() > 1e-6
+    assert np.isfinite(lift_clip(session, pixels[:1], scores[:1], camera, fps)[0]).all()

@@ -7,7 +7,7 @@ from ..config import LiftingConfig
 from ..errors import ConfigError
 from ..geometry import Camera
 from ..inference import Session
-from ..skeleton import COCO17
+from ..skeleton import COCO17, H36M17
 from ..types import Bools, Floats, require_shape
 from .lifter import StreamingLifter
 from .normalise import BodyState, normalise
@@ -52,8 +52,9 @@ def lift_clip(
     rays = camera.rays(np.where(finite[..., None], keypoints_px, 0.0))                 # (T, 17, 2)
     seen = finite & np.isfinite(rays).all(-1) & (np.nan_to_num(scores) >= min_visibility)
     rays = np.where(seen[..., None], rays, 0.0)
-    meta = GatedMeta.of(session)
-    if meta.causal:
+    if frames == 0:
+        return np.zeros((0, len(H36M17.joints), 3)), np.zeros((0, len(H36M17.joints)))
+    if GatedMeta.of(session).causal:
         lifter = StreamingLifter(
             LiftingConfig(min_visibility=min_visibility), StepNetwork(session)
         )

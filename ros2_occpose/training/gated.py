@@ -94,13 +94,8 @@ class Trainer:
     def run(self) -> None:
         """Train until the budget is used up; may be stopped at any time and called again."""
         start, losses = time.monotonic() - self.elapsed_s, []
-        bar = tqdm(
-            total=self.config.steps or None,
-            initial=self.step,
-            desc='train',
-            unit='step',
-            mininterval=5,
-        )
+        bar = tqdm(total=self.config.steps or None, initial=self.step, desc='train', unit='step',
+                   mininterval=5)
         for batch in self._batches():
             self.elapsed_s = time.monotonic() - start
             if self.progress >= 1:
