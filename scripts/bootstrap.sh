@@ -136,9 +136,11 @@ build_workspace() {
   # Links to files that are gone would stay otherwise.
   rm -rf "$root/install$suffix/ros2_occpose"
   (
-    source "$venv/bin/activate"
     [ -n "$underlay" ] || source "$venv/setup.bash"
+    source "$venv/bin/activate"
     "$venv/bin/python" -c 'import tf2_msgs.msg' 2>/dev/null || paths+=("$tf2_msgs")
+    # Otherwise colcon asks make to wait while the machine is busy with other things.
+    export MAKEFLAGS=${MAKEFLAGS:--j$(nproc)}
     cd "$root"
     colcon --log-base "log$suffix" build --symlink-install --cmake-force-configure \
       --base-paths "${paths[@]}" --build-base "build$suffix" --install-base "install$suffix"

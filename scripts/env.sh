@@ -20,8 +20,9 @@ _occpose_source() {
       echo "env.sh: another distribution of this clone is active; open a new shell." >&2
       return 1 ;;
   esac
+  # The environment last: its Python comes first in PATH.
   # shellcheck source=/dev/null
-  source "$root/.venv$suffix/bin/activate" && source "$root/install$suffix/setup.bash" || return 1
+  source "$root/install$suffix/setup.bash" && source "$root/.venv$suffix/bin/activate" || return 1
   # Without the profile Fast DDS loses images. Jazzy reads the first name, Kilted the second.
   export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$root/config/fastdds.xml}
   export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$root/config/fastdds.xml}
