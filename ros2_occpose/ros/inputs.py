@@ -22,6 +22,7 @@ from .health import Faults
 AnyImage: TypeAlias = Image | CompressedImage
 PATIENCE = 2            # images without a CameraInfo of their stamp before the latest one will do
 INFO_QUEUE = 3          # images that wait for their CameraInfo
+ENOUGH, LEAST_SHARE = 10, 0.5      # CameraInfos in a check, images for each that must come
 PEOPLE_QUEUE = 15       # images that wait for the people found in them
 
 
@@ -44,7 +45,8 @@ class Inputs:
 
     def __init__(self, node: Node, config: NodeConfig, deliver: Callable[[Question], None],
                  faults: Faults) -> None:
-        self.received = 0
+        self.received = self._infos_received = 0
+        self._checked = (0, 0)                   # images, CameraInfos at the last check
         self.last_image_s = monotonic()          # when the last image came
         self._node, self._deliver, self._faults = node, deliver, faults
         self._with_people = config.use_people_2d
@@ -86,6 +88,12 @@ class Inputs:
         """The latest CameraInfo for images of (width, height)."""
         return self._infos.get(size)
 
+    def loses_images(self) -> bool:
+        """Whether, since the last call, far fewer images came than CameraInfo messages."""
+        (images, infos), now = self._checked, (self.received, self._infos_received)
+        self._checked = now
+        return now[1] - infos >= ENOUGH and now[0] - images < LEAST_SHARE * (now[1] - infos)
+
     def close(self) -> None:
         """Unsubscribe."""
         for subscriber in self._subscriptions:
@@ -98,6 +106,7 @@ class Inputs:
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
 
     def _on_info(self, info: CameraInfo) -> None:
+        self._infos_received += 1
         self._infos[info_size(info)] = info
 
     def _on_image(self, image: AnyImage) -> None:

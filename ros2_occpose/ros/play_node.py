@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rclpy._rclpy_pybind11 import RCLError
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -137,7 +137,7 @@ class PlayNode(Node):
             self._infos.publish(info)
             self._images.publish(image)
             self.sent += 1
-        except RCLError as error:            # a listener is too slow for reliable delivery
+        except rclpy_implementation.RCLError as error:     # a listener is too slow
             self.refused += 1
             if self.context.ok():
                 self.get_logger().warning(f'DDS refused an image: {error}',

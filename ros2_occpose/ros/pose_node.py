@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from ros2_occpose.config import PipelineConfig
@@ -187,6 +188,9 @@ class PoseNode(LifecycleNode):
                 outputs.stats(humans, active.worker.dropped, pipeline.backends, pipeline.stage_ms)
         except OccposeError as error:
             self._faults(_kind(error), str(error))
+        except rclpy_implementation.RCLError as error:
+            if self.context.ok():
+                self._faults('dds', f'DDS refused a message: {error}; is a subscriber too slow?')
         except Exception:      # one bad frame must not end the node
             if self.context.ok():
                 self._faults('internal', traceback.format_exc())
@@ -232,15 +236,22 @@ class PoseNode(LifecycleNode):
         self._diagnostics.publish(self._health.diagnostics(now_ns, state, facts))
 
     def _check_images(self, inputs: Inputs) -> None:
+        use_profile = ('let the publisher use config/fastdds.xml '
+                       '(FASTRTPS_DEFAULT_PROFILES_FILE), and compare the QoS.')
+        if inputs.loses_images():
+            self._log.warning(
+                f'Far fewer images on {inputs.image_topic} than CameraInfo on '
+                f'{inputs.info_topic}: unless that is on purpose, they get lost on the way: '
+                f'{use_profile}', once=True)
         silent_s = monotonic() - inputs.last_image_s
         if silent_s < self._settings.node.no_image_after_s:
             return
         publishers = self.count_publishers(inputs.image_topic)
-        self._faults('no image', f'Expected images on {inputs.image_topic}, got none for '
-                     f'{silent_s:.1f} s; ' + (
-            'nobody publishes there: start the camera, or remap `image`.' if not publishers else
-            f'{publishers} publish there, so they get lost on the way: let the publisher use '
-            'config/fastdds.xml (FASTRTPS_DEFAULT_PROFILES_FILE), and compare the QoS.'))
+        self._faults('no image', (
+            f'Expected images on {inputs.image_topic}, got none for {silent_s:.1f} s; ' + (
+                'nobody publishes there: start the camera, or remap `image`.' if not publishers
+                else f'publishers there: {publishers}, so images get lost on the way: '
+                f'{use_profile}')))
 
 
 def _kind(error: OccposeError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -53,6 +54,11 @@ def run_node(make: Callable[[], Node], arguments: Sequence[str] | None = None) -
         rclpy.try_shutdown()
         if node is not None:
             node.destroy_node()
+    if threading.active_count() > 1:
+        # A thread inside a long call of a network cannot be stopped, nor may Python end under it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     return 0
 
 

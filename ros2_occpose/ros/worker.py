@@ -32,7 +32,7 @@ class Worker(Generic[T]):
             self._changed.notify()
 
     def stop(self, timeout_s: float = 1.5) -> None:
-        """Finish the question in hand and end the thread."""
+        """Finish the question in hand and end the thread; gives up after a while."""
         with self._changed:
             self._stopping = True
             self._changed.notify()

@@ -36,7 +36,7 @@ def test_no_image() -> None:
     with bench:
         bench.connect()
         expect(bench, 'no image', 'Expected images on /image, got none for')
-        assert '1 publish there' in bench.wait_for_log('get lost on the way')
+        assert 'publishers there: 1' in bench.wait_for_log('images get lost on the way')
         bench.ask(GOOD)
 
 
@@ -45,6 +45,17 @@ def test_nobody_publishes_images() -> None:
     with bench:
         bench.peer.destroy_publisher(bench.images)
         bench.wait_for_log('nobody publishes there: start the camera, or remap `image`')
+
+
+def test_images_that_get_lost() -> None:
+    """CameraInfo is small and arrives; images need the DDS profile."""
+    bench, _ = start(no_image_after_s=60.0)
+    with bench:
+        bench.connect()
+        for i in range(30):
+            bench.send_info(CAMERA, STAMP + i)
+            bench.pause(0.02)
+        bench.wait_for_log('Far fewer images on /image than CameraInfo on /camera_info: unless')
 
 
 def test_no_camera_info() -> None:
