@@ -50,10 +50,10 @@ def test_a_bag_reader_finds_everything(scene: Scene, tmp_path: Path) -> None:
     messages = list(contents(tmp_path / 'poses.mcap'))
     frames = int(SECONDS * FPS)
     counts = {topic: sum(t == topic for t, _, _ in messages) for topic in TOPICS}
-    assert counts.pop('/skeleton_model') == 1
+    assert counts.pop('/occpose/skeleton_model') == 1
     assert set(counts.values()) == {frames}
     for topic, stamp_ns, message in messages:
-        if topic == '/humans':
+        if topic == '/occpose/humans':
             moment = scene.moment(round((stamp_ns - scene.stamps_ns[0]) / 1e9 * FPS))
             wanted, got = humans_of_moment(moment), humans_from(message)
             np.testing.assert_allclose(got.joints, wanted.joints)
@@ -61,7 +61,7 @@ def test_a_bag_reader_finds_everything(scene: Scene, tmp_path: Path) -> None:
             transform = message.transforms[0]
             assert (transform.header.frame_id, transform.child_frame_id) == ('map', 'camera')
             assert transform.transform.translation.z == pytest.approx(1.2)
-        elif topic == '/overlay/compressed':
+        elif topic == '/occpose/overlay/compressed':
             assert decode_compressed(message.data).shape == (480, 640, 3)
 
 
@@ -70,8 +70,8 @@ def test_topics_say_how_they_were_published(scene: Scene, tmp_path: Path) -> Non
     with Reader(tmp_path / 'poses.mcap') as reader:
         offered = {c.topic: c.ext.offered_qos_profiles[0] for c in reader.connections}
         assert reader.duration == pytest.approx((SECONDS - 1 / FPS) * 1e9, rel=1e-6)
-    assert offered['/skeleton_model'].durability.name == 'TRANSIENT_LOCAL'
-    assert offered['/humans'].durability.name == 'VOLATILE'
+    assert offered['/occpose/skeleton_model'].durability.name == 'TRANSIENT_LOCAL'
+    assert offered['/occpose/humans'].durability.name == 'VOLATILE'
     assert {qos.reliability.name for qos in offered.values()} == {'RELIABLE'}
 
 
@@ -126,7 +126,8 @@ def test_a_killed_run_leaves_its_files(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert [line['stamp_ns'] for line in read_jsonl(tmp_path / 'poses.jsonl')] == written
-    in_bag = [s for topic, s, _ in contents(tmp_path / 'poses.mcap') if topic == '/humans']
+    in_bag = [stamp_ns for topic, stamp_ns, _ in contents(tmp_path / 'poses.mcap')
+              if topic == '/occpose/humans']
     lost_ns = written[-1] - in_bag[-1]
     assert in_bag == written[:len(in_bag)]
     assert lost_ns <= mcap.FLUSH_NS

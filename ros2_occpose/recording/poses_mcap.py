@@ -25,13 +25,13 @@ from .typestore import full_name, make, serialise, typestore
 
 JPEG_QUALITY = 80
 
-# topic -> (type, latched); the names that the live node uses
+# topic -> (type, latched); as the live node is launched
 TOPICS = {
-    '/humans': ('ros2_occpose/HumanArray', False),
-    '/markers': ('visualization_msgs/MarkerArray', False),
-    '/skeleton_model': ('ros2_occpose/SkeletonModel', True),
-    '/overlay/compressed': ('sensor_msgs/CompressedImage', False),
-    '/camera_info': ('sensor_msgs/CameraInfo', False),
+    '/occpose/humans': ('ros2_occpose/HumanArray', False),
+    '/occpose/markers': ('visualization_msgs/MarkerArray', False),
+    '/occpose/skeleton_model': ('ros2_occpose/SkeletonModel', True),
+    '/occpose/overlay/compressed': ('sensor_msgs/CompressedImage', False),
+    '/camera/camera_info': ('sensor_msgs/CameraInfo', False),
     '/tf': ('tf2_msgs/TFMessage', False),
 }
 
@@ -49,18 +49,18 @@ class PosesMcap:
         """One frame; what is not given is not written."""
         stamp_ns = humans.stamp_ns
         if not self._described:
-            self._put('/skeleton_model', stamp_ns, skeleton_model(make))
+            self._put('/occpose/skeleton_model', stamp_ns, skeleton_model(make))
             self._described = True
-        self._put('/humans', stamp_ns, human_array(make, humans))
-        self._put('/markers', stamp_ns,
+        self._put('/occpose/humans', stamp_ns, human_array(make, humans))
+        self._put('/occpose/markers', stamp_ns,
                   marker_array(make, markers_of(humans), stamp_ns, humans.frame_id))
         if camera is not None:
-            self._put('/camera_info', stamp_ns,
+            self._put('/camera/camera_info', stamp_ns,
                       camera_info(make, camera, stamp_ns, humans.camera_frame))
         if world_from_camera is not None:
             self._put('/tf', stamp_ns, _transform(humans, world_from_camera))
         if overlay is not None:
-            self._put('/overlay/compressed', stamp_ns, _jpeg(humans, overlay))
+            self._put('/occpose/overlay/compressed', stamp_ns, _jpeg(humans, overlay))
 
     def _put(self, topic: str, stamp_ns: int, message: Message) -> None:
         if topic not in self._channels:
