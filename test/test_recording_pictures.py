@@ -101,10 +101,10 @@ def test_small_images_are_enlarged_and_large_ones_are_not() -> None:
     moment = SCENE.moment(20)
     humans, camera = humans_of_moment(moment), moment.frame.camera
     large = draw_large(moment.frame.image, humans, camera, moment.world_from_camera)
-    assert large.shape == (720, 960, 3)
-    same = draw_people(large * 0, humans, replace(camera, width=960, height=720, k=np.diag(
-        [1.5, 1.5, 1]) @ camera.k), moment.world_from_camera, birdseye=False)
-    inside = np.s_[:300]
+    assert large.shape == (1080, 1440, 3)
+    same = draw_people(large * 0, humans, replace(camera, width=1440, height=1080, k=np.diag(
+        [2.25, 2.25, 1]) @ camera.k), moment.world_from_camera, birdseye=False)
+    inside = np.s_[:450]
     for person in humans.ids.tolist():
         assert amount(large[inside], person) == pytest.approx(amount(same[inside], person), rel=.3)
 

@@ -22,7 +22,7 @@ def draw_birdseye(canvas: Canvas, humans: Humans, camera: Camera,
     origin = np.zeros(3) if world_from_camera is None else world_from_camera[:3, 3]
     places = (humans.root - origin) @ axes.T                       # (N, 2) [m]
     shown = (humans.states != TrackState.LOST) & np.isfinite(places).all(-1)
-    reach = _reach(places[shown])
+    reach = _reach(places[shown & (humans.states != TrackState.TENTATIVE)])
     side = WIDTH * canvas.columns
     margin = 0.015 * canvas.columns
     x0, y0 = canvas.columns - side - margin, canvas.lines - side - margin
@@ -53,7 +53,7 @@ def ground_axes(world_from_camera: Floats | None) -> Floats:
 
 def _reach(places: Floats) -> float:
     """A range that holds nearly everybody [m]; steps are coarse so that it rarely changes."""
-    far = float(np.percentile(places[:, 1], 90)) if len(places) else 0.0
+    far = float(np.percentile(places[:, 1], 85)) if len(places) else 0.0
     return next((r for r in RANGES_M if r > 1.05 * far), RANGES_M[-1])
 
 

@@ -40,7 +40,7 @@ class Canvas:
         pieces = max(1, round(length / (8 * max(width, 1.0))))
         ends = np.linspace(0, 1, 2 * pieces)[:, None] * (b - a) + a       # (2 pieces, 2)
         for start, end in zip(ends[::2], ends[1::2], strict=True):
-            self.line(start, end, DARK, width + 1.6)
+            self.line(start, end, DARK, 1.7 * width)
             self.line(start, end, colour, width)
 
     def dot(self, point: Floats, radius: float, colour: Colour, *, hollow: bool = False) -> None:
@@ -49,8 +49,8 @@ class Canvas:
             return
         ring = max(1, round(0.45 * radius)) if hollow else cv2.FILLED
         size = max(radius, 1.3)
-        if not hollow:
-            cv2.circle(self.image, _fixed(point), round((size + 1) * 16), DARK, cv2.FILLED,
+        if not hollow and size > 2:
+            cv2.circle(self.image, _fixed(point), round(1.25 * size * 16), DARK, cv2.FILLED,
                        cv2.LINE_AA, _SHIFT)
         cv2.circle(self.image, _fixed(point), round(size * 16), colour, ring, cv2.LINE_AA, _SHIFT)
 

@@ -15,10 +15,11 @@ from .humans import Humans, inferred
 from .palette import colour_bgr
 
 BONE_WIDTH = 0.016          # of the person's height in the image
-WIDTH_PX = (1.6, 6.0)       # bones are never thinner or thicker, at 720 lines
-OUTLINE_PX = 2.5
+WIDTH_PX = (1.2, 6.0)       # bones are never thinner or thicker, at 720 lines
+OUTLINE = 0.7               # of the width, on both sides together
 RIGHT_SIDE = 0.66           # brightness of the right arm and leg
-LEAST_LINES = 720           # smaller images are enlarged for `draw_large`
+REFERENCE_LINES = 720       # widths grow with the image from here
+LEAST_LINES = 1080          # smaller images are enlarged for `draw_large`
 STATE_TEXT = {TrackState.TENTATIVE: 'new', TrackState.OCCLUDED: 'hidden', TrackState.LOST: 'lost'}
 
 
@@ -60,7 +61,7 @@ def draw_people(image: Image, humans: Humans, camera: Camera,
 
 def draw_large(image: Image, humans: Humans, camera: Camera,
                world_from_camera: Floats | None = None) -> Image:
-    """The same, enlarged to at least 720 lines: thin lines and text stay readable."""
+    """The same, enlarged to at least 1080 lines: thin lines and text stay readable."""
     factor = max(1.0, LEAST_LINES / camera.height)
     if factor == 1.0:
         return draw_people(image, humans, camera, world_from_camera)
@@ -95,7 +96,7 @@ def _draw_seen(canvas: Canvas, humans: Humans, view: _View) -> None:
     """Bones and joints that the camera sees, and the corners of the box."""
     width, bones = _width(canvas, view), _bones(view, hidden=False)
     for a, b in bones:      # all outlines first: they never cross a colour
-        canvas.line(view.joints_px[a], view.joints_px[b], DARK, width + OUTLINE_PX)
+        canvas.line(view.joints_px[a], view.joints_px[b], DARK, (1 + OUTLINE) * width)
     colour = colour_bgr(int(humans.ids[view.row]))
     for a, b in bones:
         canvas.line(view.joints_px[a], view.joints_px[b], _side(colour, b), width)
@@ -103,7 +104,7 @@ def _draw_seen(canvas: Canvas, humans: Humans, view: _View) -> None:
         canvas.dot(view.joints_px[joint], 1.15 * width, _side(colour, int(joint)))
     box = humans.boxes_px[view.row]
     if np.isfinite(box).all():
-        canvas.corners(box, colour, min(width, 2.0 * canvas.lines / LEAST_LINES))
+        canvas.corners(box, colour, min(width, 2.0 * canvas.lines / REFERENCE_LINES))
 
 
 def _draw_hidden(canvas: Canvas, humans: Humans, view: _View) -> None:
@@ -116,7 +117,7 @@ def _draw_hidden(canvas: Canvas, humans: Humans, view: _View) -> None:
 
 
 def _width(canvas: Canvas, view: _View) -> float:
-    low, high = (width * canvas.lines / LEAST_LINES for width in WIDTH_PX)
+    low, high = (width * canvas.lines / REFERENCE_LINES for width in WIDTH_PX)
     return float(np.clip(BONE_WIDTH * view.height_px, low, high))
 
 

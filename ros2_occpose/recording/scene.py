@@ -12,6 +12,7 @@ from ..types import Bools, Floats, TrackState
 from .humans import Humans, inferred
 
 SAMPLE_NS = 200_000_000         # five samples a second are enough for a picture
+BELIEVED = (TrackState.TRACKED, TrackState.OCCLUDED)
 ANKLES = H36M17.indices('left_ankle', 'right_ankle')
 UP_FROM_OPTICAL = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
@@ -60,14 +61,14 @@ class SceneLog:
         hidden, time_s = inferred(humans), (stamp_ns - self._first_ns) / 1e9
         for row, person in enumerate(humans.ids.tolist()):
             joints = transform(up_from_results, humans.joints[row])
-            if humans.states[row] == TrackState.LOST or not np.isfinite(joints).all():
+            if humans.states[row] not in BELIEVED or not np.isfinite(joints).all():
                 continue
             turn = up_from_results[:2, :3]
             ground = turn @ humans.root_covariance[row] @ turn.T
             std = np.sqrt(np.linalg.eigvalsh(ground)[-1]) if np.isfinite(ground).all() else np.nan
             self.people.setdefault(person, []).append(Sample(
                 time_s=time_s, joints=joints, hidden=hidden[row], root_std=float(std),
-                seen=bool(humans.states[row] in (TrackState.TENTATIVE, TrackState.TRACKED))))
+                seen=bool(humans.states[row] == TrackState.TRACKED)))
 
     @property
     def duration_s(self) -> float:

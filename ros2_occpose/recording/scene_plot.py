@@ -22,7 +22,10 @@ Axes: TypeAlias = Any              # of matplotlib, in two or three dimensions
 
 INK, PAPER, GRID = '#d8dce2', '#16181c', '#3a3f47'
 FRUSTUM_M = 0.8
-MARGIN_M = 0.7
+MOST_FOR_CAMERA = 1.7              # the camera may enlarge the side view so many times
+MARGIN_M = 0.8
+OUTSIDE_PERCENT = 5                # of the joints may lie outside the views, at either end
+FINE_M = 9.0                       # lines get thinner where more than this is shown
 GRID_LINES = 24                    # at most, in each direction
 GAP_S = 0.6                        # a line is broken where nobody was reported for so long
 LISTED = 24                        # ids in the view over time
@@ -45,9 +48,8 @@ def draw_scene(log: SceneLog, path: Path) -> None:
     title = (f'{_people(len(log.people))} in {log.duration_s:.1f} s', f'frame: {frame}',
              f'skeletons at {moment:.1f} s')
     figure.suptitle('   ·   '.join(title), color=INK, fontsize=14, x=0.02, y=0.965, ha='left')
-    low, high = _bounds(log)
-    _side_view(side, log, moment, low, high)
-    _plan(plan, log, moment, low, high)
+    _side_view(side, log, moment)
+    _plan(plan, log, moment)
     _time_line(time, log, moment)
     figure.savefig(path, facecolor=PAPER)
 
@@ -56,44 +58,66 @@ def _people(count: int) -> str:
     return '1 person' if count == 1 else f'{count} people'
 
 
-def _bounds(log: SceneLog) -> tuple[Floats, Floats]:
+def _bounds(log: SceneLog, *, with_camera: bool) -> tuple[Floats, Floats]:
     """Corners of the box that is shown (3,); single wild points do not count."""
     points = [s.joints for samples in log.people.values() for s in samples]
     places = np.concatenate(points) if points else np.zeros((1, 3))
-    low, high = np.percentile(places, [1, 99], axis=0)
-    cameras = np.array([pose[:3, 3] for pose in log.cameras]) if log.cameras else np.zeros((1, 3))
-    low, high = np.minimum(low, cameras.min(0)), np.maximum(high, cameras.max(0))
+    low, high = np.percentile(places, [OUTSIDE_PERCENT, 100 - OUTSIDE_PERCENT], axis=0)
+    if with_camera and log.cameras:
+        way = np.array([pose[:3, 3] for pose in log.cameras])
+        low, high = np.minimum(low, way.min(0)), np.maximum(high, way.max(0))
     low[:2], high[:2] = low[:2] - MARGIN_M, high[:2] + MARGIN_M
     short = np.maximum(0, 3.0 - (high - low)) / 2 * (1, 1, 0)
     return low - short, np.maximum(high + short, low - short + (0, 0, 2.0))
 
 
-def _side_view(axes: Axes, log: SceneLog, moment: float, low: Floats, high: Floats) -> None:
+def _side_view(axes: Axes, log: SceneLog, moment: float) -> None:
+    """Everybody; the camera too, unless it is so far that people would be tiny."""
+    (low, high), (far_low, far_high) = (_bounds(log, with_camera=c) for c in (False, True))
+    near = float(np.ptp([far_low, far_high], axis=0).max()) < MOST_FOR_CAMERA * float(
+        np.ptp([low, high], axis=0).max())
+    if near:
+        low, high = far_low, far_high
     ground = _ground_height(log, low)
     low = np.array([low[0], low[1], ground])
     _floor(axes, low, high, ground)
-    for person, samples in log.people.items():
+    fine = float(np.clip(FINE_M / (high - low)[:2].max(), 0.35, 1.0))
+    outside = 0
+    for person, everything in log.people.items():
         rgb = colour(person)
+        samples = [s for s in everything if _inside(s, low, high)]
+        outside += not samples
+        if not samples:
+            continue
         for part in _runs(samples):
             for seen, piece in _by_sight(part):
                 points = np.array([s.ground for s in piece])
                 if log.world_known:
                     points[:, 2] = ground
-                axes.plot(*points.T, color=rgb, lw=2.0 if seen else 1.2, alpha=0.9,
-                          ls='-' if seen else (0, (2, 2)))
+                axes.plot(*points.T, color=rgb, lw=(0.5 + 1.5 * fine) * (1.0 if seen else 0.6),
+                          alpha=0.9, ls='-' if seen else (0, (2, 2)))
         shown = min(samples, key=lambda s: abs(s.time_s - moment))
         now = abs(shown.time_s - moment) < 1e-6
         ghost = shown if now else samples[len(samples) // 2]
-        _skeleton(axes, ghost, rgb, 1.0 if now else 0.28)
-        top = ghost.joints[:, 2].max() + 0.18
+        _skeleton(axes, ghost, rgb, 1.0 if now else 0.28, fine)
+        top = ghost.joints[:, 2].max() + 0.02 * (high - low)[:2].max()
         axes.text(*ghost.joints[0, :2], top, str(person), color=(*rgb, 1.0 if now else 0.5),
                   fontsize=11, ha='center', weight='bold')
-    _camera(axes, log)
+    if near:
+        _camera(axes, log)
+    if outside:
+        axes.text2D(0.09, 0.10, f'{_people(outside)} outside this view', color=INK, fontsize=10,
+                    transform=axes.transAxes)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(ground, high[2]))
     axes.zaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.set_box_aspect(high - low, zoom=1.08)
     axes.view_init(elev=24, azim=_azimuth(log))
     _style_3d(axes)
+
+
+def _inside(sample: Sample, low: Floats, high: Floats) -> bool:
+    place = sample.joints[0, :2]
+    return bool((place > low[:2]).all() and (place < high[:2]).all())
 
 
 def _ground_height(log: SceneLog, low: Floats) -> float:
@@ -120,16 +144,17 @@ def _floor(axes: Axes, low: Floats, high: Floats, ground: float) -> None:
     axes.text2D(0.09, 0.13, f'grid {step:g} m', transform=axes.transAxes, color=INK, fontsize=10)
 
 
-def _skeleton(axes: Axes, sample: Sample, rgb: tuple[float, float, float], alpha: float) -> None:
+def _skeleton(axes: Axes, sample: Sample, rgb: tuple[float, float, float], alpha: float,
+              fine: float) -> None:
     bones = np.array(H36M17.bones)
     hidden = sample.hidden[bones].any(-1)
     for chosen, width, style in ((~hidden, 2.6, '-'), (hidden, 1.4, (0, (2, 1.4)))):
         if chosen.any():
             axes.add_collection3d(Line3DCollection(
-                sample.joints[bones[chosen]], colors=[(*rgb, alpha)], linewidths=width,
+                sample.joints[bones[chosen]], colors=[(*rgb, alpha)], linewidths=width * fine,
                 linestyles=[style]))
     seen = sample.joints[~sample.hidden]
-    axes.scatter(*seen.T, color=[(*rgb, alpha)], s=9, depthshade=False)
+    axes.scatter(*seen.T, color=[(*rgb, alpha)], s=9 * fine ** 2, depthshade=False)
 
 
 def _camera(axes: Axes, log: SceneLog) -> None:
@@ -156,7 +181,8 @@ def _frustum(camera: Camera, pose: Floats) -> Floats:
                            np.stack([corners, np.roll(corners, -1, 0)], 1)])
 
 
-def _plan(axes: Axes, log: SceneLog, moment: float, low: Floats, high: Floats) -> None:
+def _plan(axes: Axes, log: SceneLog, moment: float) -> None:
+    low, high = _bounds(log, with_camera=True)
     for person, samples in log.people.items():
         rgb = colour(person)
         for part in _runs(samples):
@@ -171,7 +197,7 @@ def _plan(axes: Axes, log: SceneLog, moment: float, low: Floats, high: Floats) -
             axes.plot(x, y, 'o', color=rgb, ms=6, mfc=rgb if s.seen else 'none')
         x, y = (here[0] if here else samples[-1]).joints[0, :2]
         axes.annotate(str(person), (x, y), (5, 4), textcoords='offset points', color=rgb,
-                      fontsize=9, annotation_clip=True)
+                      fontsize=9, annotation_clip=True, clip_on=True)
     if log.cameras and log.camera is not None:
         way = np.array([pose[:2, 3] for pose in log.cameras])
         axes.plot(*way.T, color=INK, lw=1.2)
