@@ -15,14 +15,14 @@ from ros2_occpose.recording.messages import humans_from
 from ros2_occpose.recording.poses_jsonl import read_jsonl
 from ros2_occpose.recording.typestore import typestore
 
-FRAMES = 20
+FRAMES, FPS = 20, 10
 Run = Callable[..., Process]
 
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     path = tmp_path / 'video.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 20, (320, 240))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), FPS, (320, 240))
     for i in range(FRAMES):
         writer.write(np.full((240, 320, 3), 10 * i, np.uint8))
     writer.release()
@@ -60,13 +60,12 @@ def test_a_video_goes_through_the_node_into_files(run: Run, video: Path, tmp_pat
     found = read(out / 'poses.mcap')
     stamps = [humans_from(m).stamp_ns for m in found['/humans']]
     dropped = found['/stats'][-1].dropped_frames
-    assert len(stamps) + dropped >= FRAMES - 2   # images are best effort
-    assert len(stamps) >= FRAMES / 2
+    assert FRAMES / 2 <= len(stamps) + dropped <= FRAMES     # best effort, on a busy machine
     assert stamps == [line['stamp_ns'] for line in lines]
     assert stamps == sorted(set(stamps))
-    np.testing.assert_allclose(np.diff(stamps) % 50_000_000, 0, atol=1)     # 20 Hz, some left out
+    np.testing.assert_allclose(np.diff(stamps) % (1e9 / FPS), 0, atol=1)    # some left out
     assert len(found['/skeleton_model']) == 1    # latched: it came although we were late
-    assert len(found['/camera_info']) >= FRAMES - 2
+    assert len(found['/camera_info']) == FRAMES
     assert found['/stats'][-1].backend == 'detection: script'
     assert found['/tf'][0].transforms[0].child_frame_id.startswith('human_')
     assert np.allclose(lines[-1]['humans'][0]['root'], humans_from(found['/humans'][-1]).root[0],
