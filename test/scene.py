@@ -14,15 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 from walker import Walker, walk
 
 from ros2_occpose.geometry import Camera, invert
 from ros2_occpose.skeleton import COCO17
-from ros2_occpose.types import CameraPoseSource, Detections, Floats, Frame, Ints
+from ros2_occpose.types import CameraPoseSource, Detections, Floats, Frame, Image, Ints
 
 CameraPath = Callable[[Floats], Floats]     # times (T,) [s] -> world_from_camera (T, 4, 4)
 VGA = Camera.from_hfov(640, 480, 70.0)
@@ -107,6 +110,24 @@ def _moving(height: float, pitch_deg: float,
     return poses
 
 
+def backdrop(camera: Camera, world_from_camera: Floats) -> Image:
+    """The image of a patterned wall all around and very far away, (H, W, 3)."""
+    x, y = np.meshgrid(np.linspace(0, camera.width, 160), np.linspace(0, camera.height, 120))
+    rays = camera.rays(np.stack([x, y], -1))                                     # (120, 160, 2)
+    way = np.concatenate([rays, np.ones((120, 160, 1))], -1) @ world_from_camera[:3, :3].T
+    turns = np.arctan2(way[..., 1], way[..., 0]) / (2 * np.pi)
+    rise = np.arctan2(way[..., 2], np.hypot(way[..., 0], way[..., 1])) / (2 * np.pi)
+    grey = cv2.remap(_wall(), np.float32(turns * 1024 % 1024), np.float32(256 + rise * 1024),
+                     cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return cv2.cvtColor(cv2.resize(grey, camera.size), cv2.COLOR_GRAY2BGR)
+
+
+@cache
+def _wall() -> np.ndarray:
+    wall = gaussian_filter(np.random.default_rng(0).random((512, 1024)), 1.5, mode='wrap')
+    return np.uint8(255 * (wall - wall.min()) / np.ptp(wall))
+
+
 # --- occluders --------------------------------------------------------------------------------
 
 def pillar(x: float, y: float, width: float = 0.6, height: float = 3.0) -> Floats:
@@ -169,6 +190,7 @@ class Scene:
     detections: Sequence[Detections]
     person: Sequence[Ints]        # per frame (N,)
     camera_pose: CameraPoseSource = CameraPoseSource.ODOMETRY
+    textured: bool = False        # images show a far backdrop instead of nothing
 
     def __len__(self) -> int:
         return len(self.stamps_ns)
@@ -186,12 +208,18 @@ class Scene:
         """Who shows enough joints to be found, (T, P)."""
         return self.visible.sum(-1) >= Noise.min_visible
 
+    def image(self, t: int) -> Image:
+        """What the camera sees if nobody is there, (H, W, 3)."""
+        if self.textured:
+            return backdrop(self.camera, self.world_from_camera[t])
+        return np.zeros((self.camera.height, self.camera.width, 3), np.uint8)
+
     def moment(self, t: int) -> Moment:
         """Frame `t` with its truth."""
         known = self.camera_pose is not CameraPoseSource.NONE
         frame = Frame(stamp_ns=int(self.stamps_ns[t]), camera=self.camera,
                       camera_pose=self.camera_pose,
-                      image=np.zeros((self.camera.height, self.camera.width, 3), np.uint8),
+                      image=self.image(t),
                       world_from_camera=self.world_from_camera[t] if known else None)
         return Moment(
             frame=frame, detections=self.detections[t], person=self.person[t],
@@ -205,13 +233,14 @@ class Scene:
 def make_scene(people: Sequence[Walker], *, camera_path: CameraPath | None = None,
                camera: Camera = VGA, camera_known: bool = True, occluders: Sequence[Floats] = (),
                seconds: float | None = None, fps: float = 30.0, dropped: float = 0.0,
-               noise: Noise = DETECTOR, seed: int = 0) -> Scene:
+               noise: Noise = DETECTOR, textured: bool = False, seed: int = 0) -> Scene:
     """People walking past a camera.
 
     Args:
         camera_known: Whether frames carry `world_from_camera`.
         seconds: Length; the last waypoint of all people if not given.
         dropped: Share of frames that never arrive.
+        textured: Whether images show a far backdrop, by which the camera's turning can be seen.
     """
     rng = np.random.default_rng(seed)
     seconds = max(w.waypoints[-1][0] for w in people) if seconds is None else seconds
@@ -229,7 +258,7 @@ def make_scene(people: Sequence[Walker], *, camera_path: CameraPath | None = Non
     return Scene(camera=camera, stamps_ns=1_000_000_000 + np.round(times * 1e9).astype(np.int64),
                  world_from_camera=poses, joints_world=h36m, coco_world=coco, keypoints_px=pixels,
                  visible=visible, visible_h36m=visible_h36m, detections=[d for d, _ in found],
-                 person=[p for _, p in found],
+                 person=[p for _, p in found], textured=textured,
                  camera_pose=source if camera_known else CameraPoseSource.NONE)
 
 
@@ -271,6 +300,7 @@ def _detect(camera: Camera, pixels: Floats, visible: np.ndarray, noise: Noise,
     points = np.concatenate([points, ghost])
     seen = np.concatenate([seen, np.ones((extra, 17), bool)])
     who = np.concatenate([who, np.full(extra, -1)])
+    points = np.where(np.isfinite(points), points, np.nanmean(points, 1, keepdims=True))
     tall = np.maximum(np.ptp(points[..., 1], axis=1), 1.0)[:, None, None]     # (N, 1, 1) px
     blur = np.where(seen, 1.0, 6.0)[..., None] * noise.keypoint * tall
     points = points + blur * rng.standard_normal(points.shape)

@@ -15,7 +15,8 @@ from .sighting import FIRMNESS, Sightings
 
 Mask = NDArray[np.bool_]
 _TOLERANCE = 0.12 / np.sqrt(FIRMNESS)   # of a joint that moves with its person [m]
-_STRANGE = 4.0        # surprise at which a detection is rather somebody else [nats]
+_STRANGE = 4.0        # surprise at which a detection is rather somebody else [nats] ...
+_DOUBT = 2.0          # ... and for people of whom little is known
 _JOINTS, _BOXES = 2.0, 1.0              # surprise of joints, boxes not alike at all [nats]
 _OVERLAP = 0.3        # likeness that a doubtful detection must have
 _SAME = 0.7           # likeness of two sightings of one person
@@ -34,12 +35,11 @@ def associate(outlook: Outlook, seen: Sightings, established: Mask, confident: M
     if not len(established) or not len(seen):
         return chosen
     surprise, likeness = compare(outlook, seen)
-    near = surprise < _STRANGE
     free = np.ones(len(seen), bool)
     for people, detections, allowed in (
-            (established, confident, near),
-            (established, ~confident, near & (likeness > _OVERLAP)),
-            (~established, confident, near)):
+            (established, confident, surprise < _STRANGE),
+            (established, ~confident, (surprise < _STRANGE) & (likeness > _OVERLAP)),
+            (~established, confident, surprise < _DOUBT)):
         rows, columns = np.flatnonzero(people & (chosen < 0)), np.flatnonzero(detections & free)
         if len(rows) and len(columns):
             block = np.ix_(rows, columns)

@@ -9,6 +9,7 @@ from ..geometry import Camera
 from ..skeleton import COCO17, convert
 from ..types import Detections, Floats
 from .rows import Rows
+from .view import rays_of
 
 # A standing adult of 1.7 m who faces the camera: offset from the middle of the trunk [m, right and
 # down], and how firmly the joint moves with the trunk.
@@ -61,7 +62,7 @@ def look(detections: Detections, camera: Camera, min_visibility: float) -> Sight
     boxes, keypoints, visibility = _clean(detections, min_visibility)
     usable = np.isfinite(boxes).all(1)
     boxes, keypoints, visibility = boxes[usable], keypoints[usable], visibility[usable]
-    points = camera.rays(np.concatenate([keypoints, boxes.reshape(-1, 2, 2)], 1))     # (N, 19, 2)
+    points = rays_of(camera, np.concatenate([keypoints, boxes.reshape(-1, 2, 2)], 1))  # (N, 19, 2)
     weights = visibility * FIRMNESS                                                   # (N, 17)
     centre, depth, relative_std = _locate(points, weights)
     lateral_std = np.hypot(_SWAY_STD, _POSTURE_STD / np.sqrt(np.maximum(weights.sum(1), 0.1)))

@@ -8,30 +8,31 @@ from numpy.typing import NDArray
 
 from ..config import TrackingConfig
 from ..errors import InputError
-from ..geometry import invert
+from ..geometry import invert, se3
 from ..types import Detections, Floats, Frame, Ints, Tracks, TrackState
 from .association import associate, coincident, joint_likeness, repeated
+from .egomotion import ImageMotion
 from .population import Outlook, Population, corrected, expect, newcomers, shift
 from .sighting import Sightings, look
 from .view import View
 
 Mask = NDArray[np.bool_]
-_TENTATIVE_GAP_S = 0.1        # for which somebody who is not yet believed may be unseen
+_TENTATIVE_GAP_S = 0.15       # for which somebody who is not yet believed may be unseen
 _MERGED_S = 0.3               # after which two people at one place are one
-_BRIDGE_S = 0.5               # frame interval that is bridged even if the gaps allowed are shorter
+_MISSED = 2.2                 # intervals: one missed frame is bridged at any frame rate ...
+_BRIDGE_S = 0.5               # ... up to this time, however short the gaps allowed
 _MIN_INSIDE = 0.3             # share of the joints in the image, below which a person has left it
 _SECOND_VIEW = 0.5            # likeness to somebody seen that begins no new track
 _UPRIGHT = 0.3                # how much less people change their velocity up and down
-_UNKNOWN_CAMERA = 2.0         # how much more erratic people look if the camera moves unknown to us
 _JUMP_M_S, _JUMP_RAD_S = 15.0, 15.0     # no camera moves so fast: its pose was corrected
 
 
 class PeopleTracker:
     """Gives people an id and keeps it through occlusion; see `types.Tracker`.
 
-    People live in the world frame if the camera pose is known, else in the camera's: the anchor
-    frame. Their distance is a rough guess from their size, good enough to subtract the camera's
-    own motion and to know who can be where.
+    People live in an anchor frame: the world if the camera pose is known, else a frame in which
+    the camera only turns, as its images say. Their distance is a rough guess from their size, good
+    enough to subtract the camera's own motion and to know who can be where.
     """
 
     def __init__(self, config: TrackingConfig) -> None:
@@ -45,6 +46,7 @@ class PeopleTracker:
         self._stamp_ns: int | None = None
         self._camera: Floats = np.eye(4)      # anchor_from_camera
         self._camera_known = False
+        self._image_motion = ImageMotion()
 
     def update(self, detections: Detections, frame: Frame) -> Tracks:
         """Everybody in this frame, in the order of ids; LOST are those whose id ends in it.
@@ -53,7 +55,7 @@ class PeopleTracker:
             InputError: The stamp is not later than that of the last frame.
         """
         dt_s = self._elapsed(frame.stamp_ns)
-        self._move_camera(frame.world_from_camera, dt_s)
+        self._move_camera(frame, dt_s)
         people = self._people.after(dt_s, self._agility())
         outlook = expect(people, self._camera)
         seen = look(detections, frame.camera, self._config.min_visibility)
@@ -84,11 +86,15 @@ class PeopleTracker:
         self._stamp_ns = stamp_ns
         return 0.0 if last is None else (stamp_ns - last) / 1e9
 
-    def _move_camera(self, world_from_camera: Floats | None, dt_s: float) -> None:
+    def _move_camera(self, frame: Frame, dt_s: float) -> None:
         """Take over the camera pose; where it jumps, people stay where the camera had them."""
+        world_from_camera = frame.world_from_camera
         if world_from_camera is None or not np.isfinite(world_from_camera).all():
+            turn = self._image_motion.update(frame.image, frame.camera)
+            self._camera = self._camera @ se3(turn.T, np.zeros(3))
             self._camera_known = False
             return
+        self._image_motion.reset()
         moved = invert(self._camera) @ world_from_camera
         turned = np.arccos(np.clip((np.trace(moved[:3, :3]) - 1) / 2, -1, 1))
         way = np.linalg.norm(moved[:3, 3])
@@ -99,9 +105,8 @@ class PeopleTracker:
 
     def _agility(self) -> Floats:
         """How erratic people are along the axes of the anchor frame, (3,) [m/s]."""
-        if self._camera_known:
-            return self._config.agility * np.array([1.0, 1.0, _UPRIGHT])
-        return np.full(3, self._config.agility * _UNKNOWN_CAMERA)
+        upright = _UPRIGHT if self._camera_known else 1.0
+        return self._config.agility * np.array([1.0, 1.0, upright])
 
     def _patience(self, people: Population, inside: Floats) -> Floats:
         """How long each person, `inside` the image by that share, may be unseen, (N,) [s]."""
@@ -113,7 +118,7 @@ class PeopleTracker:
     def _choose(self, people: Population, outlook: Outlook, seen: Sightings, confident: Mask,
                 limit_s: Floats, dt_s: float) -> Ints:
         """Index of each person's detection, -1 for none, (N,)."""
-        alive = people.unseen_s <= np.maximum(limit_s, min(1.5 * dt_s, _BRIDGE_S))
+        alive = people.unseen_s <= np.maximum(limit_s, min(_MISSED * dt_s, _BRIDGE_S))
         established = people.hits >= self._config.min_hits
         chosen = np.full(len(people), -1)
         chosen[alive] = associate(outlook[alive], seen, established[alive], confident)

@@ -1,4 +1,4 @@
-"""From rays to pixels and back to "is it in the image", also far outside of it."""
+"""From pixels to rays and back, for every pixel and every ray, also far outside the image."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from ..geometry import Camera
 from ..types import Floats
+
+_STEEPEST = 20.0     # ray that is believed, 87 degrees
+_IMAGED = 0.98       # of the widest ray that a lens images: up to there it is used
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,7 @@ class View:
         """The view of a camera."""
         w, h = camera.size
         border = [(x, y) for x in (0, w / 2, w) for y in (0, h / 2, h)]
-        rays = camera.rays(np.array(border, float))
+        rays = rays_of(camera, np.array(border, float))
         return View(camera=camera, low=rays.min(0), high=rays.max(0))
 
     def shows(self, rays: Floats) -> NDArray[np.bool_]:
@@ -31,12 +34,24 @@ class View:
         return np.asarray(((rays > self.low) & (rays < self.high)).all(-1))
 
     def pixels(self, rays: Floats) -> Floats:
-        """Pixels of rays, (..., 2); outside the image the lens goes on straight.
-
-        Its polynomial holds where it was calibrated: further out it can fold back.
-        """
+        """Pixels of rays, (..., 2), finite; outside the image the lens goes on straight."""
         inside = np.clip(rays, self.low, self.high)
+        if np.isfinite(self.camera.widest):
+            radius = np.hypot(inside[..., 0], inside[..., 1])[..., None]
+            widest = _IMAGED * self.camera.widest
+            inside = inside * (widest / np.maximum(radius, widest))
         points = np.concatenate([inside, np.ones((*rays.shape[:-1], 1))], -1)
         beyond = (rays - inside) * (self.camera.k[0, 0], self.camera.k[1, 1])
         pixels: Floats = self.camera.project(points) + beyond
         return pixels
+
+
+def rays_of(camera: Camera, pixels: Floats) -> Floats:
+    """Rays of pixels, (..., 2), finite.
+
+    A calibration can be such that no ray belongs to a corner: no lens is assumed there.
+    """
+    rays = camera.rays(pixels)
+    pinhole = (pixels - camera.k[:2, 2]) / camera.k[[0, 1], [0, 1]]
+    sound = np.abs(rays).max(-1, keepdims=True, initial=0.0) < _STEEPEST
+    return np.where(sound, rays, pinhole)
