@@ -102,5 +102,9 @@ def forward_library_log(logger: RcutilsLogger) -> RosLogHandler:
 
 
 def stop_forwarding(handler: RosLogHandler) -> None:
-    """Stop passing on."""
-    logging.getLogger(NAME).removeHandler(handler)
+    """Stop passing on; with the last handler the library logs as it did before."""
+    library = logging.getLogger(NAME)
+    library.removeHandler(handler)
+    if not any(isinstance(other, RosLogHandler) for other in library.handlers):
+        library.setLevel(logging.NOTSET)
+        library.propagate = True
