@@ -47,7 +47,7 @@ done
 
 # The pedestrian video of the OpenCV samples, without installing anything.
 fetch_pedestrians() {
-  local folder member
+  local folder
   video=$cache/pedestrians.avi
   [ -s "$video" ] && return
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || fail \
@@ -62,11 +62,17 @@ fetch_pedestrians() {
     fail "apt-get could not download opencv-doc ('sudo apt-get update' may help);" \
       "or give a video of yours: bash scripts/demo.sh VIDEO"
   }
-  member=$(dpkg-deb --fsys-tarfile "$folder"/opencv-doc_*.deb | tar -tf - | grep -m 1 '/vtest\.avi' || true)
-  [ -n "$member" ] || { rm -rf "$folder"; fail "opencv-doc holds no vtest.avi: give a video of yours."; }
-  dpkg-deb --fsys-tarfile "$folder"/opencv-doc_*.deb | tar -xOf - "$member" >"$folder/video"
-  case $member in *.gz) gzip -dc "$folder/video" >"$folder/plain" ;; *) mv "$folder/video" "$folder/plain" ;; esac
-  mv "$folder/plain" "$video"
+  dpkg-deb --fsys-tarfile "$folder"/opencv-doc_*.deb |
+    tar -xOf - --wildcards '*/vtest.avi*' >"$folder/video" 2>/dev/null || true
+  if gzip -t "$folder/video" 2>/dev/null; then
+    mv "$folder/video" "$folder/video.gz"
+    gzip -d "$folder/video.gz"
+  fi
+  [ -s "$folder/video" ] || {
+    rm -rf "$folder"
+    fail "the package opencv-doc of this system holds no vtest.avi: give a video of yours."
+  }
+  mv "$folder/video" "$video"
   rm -rf "$folder"
 }
 
@@ -161,7 +167,7 @@ start player play_node -p "input:=$video" -p "seconds:=$(python3 -c "print(float
 player_pid=$started
 wait "$player_pid" || { tail -n 20 "$output/player.log" >&2; fail "the player failed."; }
 player_pid=''
-peak_kb=$(sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' "/proc/$node_pid/status" 2>/dev/null || true)
+peak_kb=$(sed -n 's/^VmHWM:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$node_pid/status" 2>/dev/null || true)
 [ -n "$peak_kb" ] || { tail -n 20 "$output/node.log" >&2; fail "the node died, see $output/node.log"; }
 clean_up
 

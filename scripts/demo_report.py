@@ -80,9 +80,11 @@ def draw(found: Recording, video: Path, options: SourceOptions, folder: Path) ->
 def summarise(found: Recording, args: argparse.Namespace) -> dict:
     """What summary.json says."""
     tally = Tally(frames_in=len(found.images_ns))
-    for i, humans in enumerate(found.humans):
-        stages = found.stages[i] if i < len(found.stages) else {}
-        tally.add(humans, humans.latency_s * 1e3, stages)
+    for humans in found.humans:
+        tally.add(humans, humans.latency_s * 1e3)
+    for stages in found.stages:
+        for stage, spent_ms in stages.items():
+            tally.stage_ms.setdefault(stage, []).append(spent_ms)
     numbers = tally.summary()
     seconds = max(numbers['seconds'], 1e-3)
     return {
