@@ -143,6 +143,25 @@ def test_importing_the_package_loads_nothing_heavy():
     assert done.stdout.split() == []
 
 
+LIVE_STAGES = """
+import sys
+from functools import partial
+from ros2_occpose import config, inference, lifting, pipeline, tracking, trajectory
+tracking.load_tracker(config.TrackingConfig())
+lifting.load_lifter(config.LiftingConfig(), partial(inference.open_model, device='cpu'))
+trajectory.load_trajectory(config.TrajectoryConfig())
+print(*sys.modules)
+"""
+
+
+def test_the_live_pipeline_loads_neither_torch_nor_ros():
+    done = subprocess.run([sys.executable, '-c', LIVE_STAGES], cwd=ROOT, check=True,
+                          capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    assert 'onnxruntime' in loaded
+    assert not loaded & (TORCH_MODULES | ROS_MODULES)
+
+
 @pytest.mark.parametrize(('rule', 'relative', 'source'), [
     (ros_outside_its_folder, 'tracking/a.py', 'import rclpy'),
     (ros_outside_its_folder, 'evaluation/a.py', 'def f():\n  from geometry_msgs.msg import Pose'),

@@ -134,6 +134,11 @@ def test_an_installation_finds_its_files(installation):
         str(share / 'msg' / 'Human.msg'), str(share / 'config' / 'fastdds.xml')]
 
 
+def test_an_installation_has_the_command(installation):
+    assert VERSION in run(installation / 'bin' / 'occpose', '--version', cwd=installation,
+                          env=OUTSIDE)
+
+
 @pytest.mark.parametrize(('variables', 'message'), [
     ({'ROS_DISTRO': 'foxy'}, 'neither jazzy nor kilted'),
     ({'PYTHON': '/bin/false'}, 'must be Python 3.11 or 3.12'),
