@@ -25,28 +25,29 @@ def write_card(path: Path, name: str, state: Mapping[str, Any], command: str,
     path.write_text(f"""# {name}
 
 Temporal gated convolution (R. Gu, G. Wang, J.-N. Hwang, "Exploring Severe Occlusion:
-Multi-Person 3D Pose Estimation with Gated Convolution", 2020, eq. 2), trained here from nothing; {look}.
+Multi-Person 3D Pose Estimation with Gated Convolution", 2020, eq. 2), trained here from nothing;
+{look}.
 
 - In: coco17 rays and which of them were seen, normalised by `lifting/normalise.py`
   ({state['normalisation']}), 30 Hz.
 - Out: h36m17 joints around the hip [m] in view axes, and the std [m] of an isotropic Gaussian for
   each joint.
 - {network['channels']} channels, kernel {network['kernel']}, dilations {dilations}.
-- Trained by `{command}`:
-  seed {config['seed']}, commit {state['commit']}, {history[-1]['step']} steps of
-  {config['batch'] * config['frames']} frames in {state['elapsed_s'] / 60:.0f} minutes on
-  {machine()}. Kept: step {best_step(history)},
-  {state['best_mm']:.1f} mm on held-out clips with all occlusions mixed.
+- Trained by `{command}`
+  at commit {state['commit']}: {history[-1]['step']} steps of
+  {config['batch'] * config['frames']} frames in {state['elapsed_s'] / 60:.0f} minutes
+  on {machine()}. Kept: step {best_step(history)}, {state['best_mm']:.1f} mm on
+  held-out clips with all occlusions mixed.
 - Data: CMU motion capture (walking, running, sport, dances, martial arts, acrobatics; three
   skeletons). Sitting, picking up and carrying are missing.
-- {ACKNOWLEDGEMENT}
+- CMU: "{ACKNOWLEDGEMENT}"
 - Weights: Apache-2.0.
 
 ## Test split
 
 Never trained or tuned on. {CAMERAS} virtual moving cameras a window, detector-like noise, masks of
-eq. 10-11 with K = {KERNEL}, everything hidden for 1.6 s of every 3.2 s (`blackout`); mm; MPJPE over
-17 joints around the hip. The 2D is simulated: real detectors err in other ways.
+eq. 10-11 with K = {KERNEL}, everything hidden for 1.6 s of every 3.2 s (`blackout`); mm; MPJPE
+over 17 joints around the hip. The 2D is simulated: real detectors err in other ways.
 
 {table(dict(scores))}
 """)
