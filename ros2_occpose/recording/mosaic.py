@@ -19,7 +19,8 @@ SIZE = (640, 480)
 GRIDS = {1: (1, 1), 4: (2, 2), 12: (4, 3)}        # people -> columns, rows
 HFOV_DEG = 60.0
 FPS = 30.0
-MARGIN = 0.35           # around the box, in its height
+MARGIN = 0.25           # around the box, in its height
+LEAST_WIDTH = 0.5       # of a cut-out; the rest of its square is grey, for neighbours to be away
 LEAST_FRAMES = 15       # of a usable track
 CELL_PX = 480           # cut-outs are kept at this size
 GREY = 114
@@ -62,8 +63,12 @@ def _cut(image: Image, box_px: Floats) -> Image:
     scale = CELL_PX / (2 * half)
     shift = np.array([[scale, 0, -scale * ((x0 + x1) / 2 - half)],
                       [0, scale, -scale * ((y0 + y1) / 2 - half)]])
-    return np.asarray(cv2.warpAffine(image, shift, (CELL_PX, CELL_PX), flags=cv2.INTER_LINEAR,
-                                     borderValue=(GREY, GREY, GREY)), np.uint8)
+    cell = cv2.warpAffine(image, shift, (CELL_PX, CELL_PX), flags=cv2.INTER_LINEAR,
+                          borderValue=(GREY, GREY, GREY))
+    width = max(LEAST_WIDTH * CELL_PX, 1.3 * scale * (x1 - x0))
+    side = max(0, round((CELL_PX - width) / 2))
+    cell[:, :side], cell[:, CELL_PX - side:] = GREY, GREY
+    return np.asarray(cell, np.uint8)
 
 
 def mosaic(sequences: list[list[Image]], frames: int) -> Iterable[Frame]:

@@ -45,7 +45,8 @@ def draw_scene(log: SceneLog, path: Path) -> None:
     time = figure.add_axes(TIME_LINE, facecolor=PAPER)
     frame = log.frame_id if log.world_known else f'{log.frame_id}, turned so that up is up'
     moment = log.fullest_s()
-    title = (f'{_people(len(log.people))} in {log.duration_s:.1f} s', f'frame: {frame}',
+    ids = '1 id' if len(log.people) == 1 else f'{len(log.people)} ids'
+    title = (f'{ids} in {log.duration_s:.1f} s', f'frame: {frame}',
              f'skeletons at {moment:.1f} s')
     figure.suptitle('   ·   '.join(title), color=INK, fontsize=14, x=0.02, y=0.965, ha='left')
     _side_view(side, log, moment)
