@@ -8,7 +8,7 @@ from sensor_msgs.msg import CameraInfo
 
 from ..camera_info import camera_from_info, info_size
 from ..config import NodeConfig
-from ..errors import CameraError
+from ..errors import CameraError, InputError, OccposeError
 from ..geometry import Camera
 from ..types import Detections, Frame, Image
 from .camera_pose import CameraPose
@@ -16,6 +16,10 @@ from .conversions import detections_from, stamp_of
 from .decoding import load_decoder
 from .health import Faults
 from .inputs import Question
+
+
+class PeopleError(InputError):
+    """What somebody else found in an image cannot be used."""
 
 
 class CameraInfos(Protocol):
@@ -60,7 +64,8 @@ class FrameMaker:
             info = self._infos.info_for(size)
         if info is None:
             return self._without_info(size)
-        key = (size, info.distortion_model, tuple(info.d), tuple(info.k), tuple(info.p))
+        key = (size, info.distortion_model, tuple(info.d), tuple(info.k), tuple(info.p),
+               info.roi.x_offset, info.roi.y_offset, info.binning_x, info.binning_y)
         if self._camera is None or key != self._made_of:
             try:
                 self._camera = camera_from_info(info, rectified=self._config.rectified)
@@ -93,7 +98,10 @@ class FrameMaker:
     def _people_of(self, question: Question) -> Detections | None:
         if question.people is None:
             return None
-        detections, repaired = detections_from(question.people)
+        try:
+            detections, repaired = detections_from(question.people)
+        except OccposeError as error:
+            raise PeopleError(f'people_2d: {error}') from error
         if repaired:
             self._faults('people_2d', (
                 f'Expected finite keypoints in people_2d, got {repaired} visible ones that are '

@@ -1,6 +1,7 @@
 """What went wrong, said once in a while and counted; the state of the node for /diagnostics."""
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -13,32 +14,34 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from .conversions import header
 
-QUIET_S = 5.0        # the same kind of fault is logged once in this time
+QUIET_S = 5.0        # the same fault, but for its numbers, is logged once in this time
 RECENT_S = 5.0       # a fault younger than this makes the status an error
 KEPT = 200           # frames over which rate and latency are taken
+NUMBERS = re.compile(r'[\d.]+')
 
 
 class Faults:
-    """Faults by kind: logged at once, then at most every few seconds, all of them counted."""
+    """Faults by kind: each wording is logged at once, then every few seconds; all are counted."""
 
     def __init__(self, logger: RcutilsLogger) -> None:
         self.counts: Counter[str] = Counter()
         self._logger = logger
         self._lock = threading.Lock()
-        self._logged: dict[str, tuple[float, int]] = {}      # kind -> (time, count then)
+        self._unsaid: Counter[str] = Counter()       # wording -> times since it was logged
+        self._logged_s: dict[str, float] = {}        # wording -> when it was logged
         self._last: tuple[float, str] = (-np.inf, '')
 
     def __call__(self, kind: str, text: str) -> None:
         """Report one fault of a kind; `text` says expected, got, what to do."""
-        now = monotonic()
+        now, wording = monotonic(), NUMBERS.sub('#', f'{kind}: {text}')
         with self._lock:
             self.counts[kind] += 1
             self._last = (now, text)
-            logged_s, count = self._logged.get(kind, (-np.inf, 0))
-            if now - logged_s < QUIET_S:
+            if now - self._logged_s.get(wording, -np.inf) < QUIET_S:
+                self._unsaid[wording] += 1
                 return
-            more = self.counts[kind] - count - 1
-            self._logged[kind] = (now, self.counts[kind])
+            more = self._unsaid.pop(wording, 0)
+            self._logged_s[wording] = now
         self._logger.error(text + (f' ({more} more since the last time)' if more else ''))
 
     @property
@@ -71,9 +74,9 @@ class Health:
             state: Lifecycle state of the node.
             values: Further facts.
         """
-        latency_ms = 1e3 * np.array(self._latencies_s or [np.nan])
+        latency_ms = 1e3 * np.array(list(self._latencies_s) or [np.nan])
         now = monotonic()
-        times = [t for t in self._times if now - t < RECENT_S]
+        times = [t for t in list(self._times) if now - t < RECENT_S]
         rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
         level, text = self._verdict(state, rate)
         facts = {
@@ -81,7 +84,8 @@ class Health:
             'rate [Hz]': f'{rate:.1f}',
             'latency p50 [ms]': f'{np.percentile(latency_ms, 50):.1f}',
             'latency p95 [ms]': f'{np.percentile(latency_ms, 95):.1f}',
-            **{f'errors: {kind}': count for kind, count in sorted(self._faults.counts.items())}}
+            **{f'errors: {kind}': count
+               for kind, count in sorted(dict(self._faults.counts).items())}}
         status = DiagnosticStatus(
             level=level, name=f'{self._name}: people', message=text, hardware_id='',
             values=[KeyValue(key=key, value=str(value)) for key, value in facts.items()])

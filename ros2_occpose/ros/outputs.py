@@ -72,10 +72,14 @@ class Outputs:
         humans = humans_of(people, frame_id=self._world_frame if known else camera_frame,
                            camera_frame=camera_frame)
         message = human_array(make, humans)
-        latency_ns = self._node.get_clock().now().nanoseconds - people.stamp_ns
-        message.latency = latency_ns / NS_PER_S
+        message.latency = self._since(people.stamp_ns)
         self._humans.publish(message)
         return replace(humans, latency_s=message.latency)
+
+    def _since(self, stamp_ns: int) -> float:
+        """Seconds since a stamp; NaN before a simulated clock starts, or without a stamp."""
+        now_ns = self._node.get_clock().now().nanoseconds
+        return (now_ns - stamp_ns) / NS_PER_S if now_ns and stamp_ns else float('nan')
 
     def pictures(self, humans: Humans, frame: Frame, config: PublishConfig) -> None:
         """Publish markers, frames and the overlay, each only if wanted."""
@@ -90,8 +94,7 @@ class Outputs:
             if transforms:
                 self._tf.publish(make('tf2_msgs/TFMessage', transforms=transforms))
         if config.overlay and self._overlay.get_subscription_count():
-            image = draw_people(
-                frame.image, humans, frame.camera, frame.world_from_camera)
+            image = draw_people(frame.image, humans, frame.camera, frame.world_from_camera)
             self._overlay.publish(image_message(image, stamp_ns, humans.camera_frame))
 
     def stats(self, humans: Humans, dropped: int, backends: Mapping[str, str],

@@ -22,7 +22,7 @@ from ros2_occpose.geometry import Camera
 from ros2_occpose.ros import filters
 from ros2_occpose.ros.camera_pose import CameraPose, PoseError, load_camera_pose
 from ros2_occpose.ros.conversions import NS_PER_S
-from ros2_occpose.ros.frames import FrameMaker
+from ros2_occpose.ros.frames import FrameMaker, PeopleError
 from ros2_occpose.ros.health import Faults, Health
 from ros2_occpose.ros.inputs import Inputs, Question
 from ros2_occpose.ros.outputs import Outputs
@@ -32,6 +32,7 @@ from ros2_occpose.ros.worker import Worker
 from ros2_occpose.types import Frame, People
 
 CHECK_S = 1.0                   # how often inputs are checked and diagnostics published
+LEAVE_S = 1.5                   # longest wait for the image in hand when the process ends
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -113,11 +114,11 @@ class PoseNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop everything."""
-        return self._attempt(self.close)
+        return self._attempt(self._deactivate)
 
     def close(self) -> None:
-        """Stop threads and subscriptions."""
-        self._deactivate()
+        """Stop threads and subscriptions, before the process ends."""
+        self._stop(LEAVE_S)
         stop_forwarding(self._forwarding)
 
     def _attempt(self, step: Callable[[], None]) -> TransitionCallbackReturn:
@@ -148,7 +149,12 @@ class PoseNode(LifecycleNode):
         config = self._settings.node
         pose = load_camera_pose(self, config)
         worker = Worker(self._answer, name='pipeline')
-        inputs = Inputs(self, config, worker.ask, self._faults)
+        try:
+            inputs = Inputs(self, config, worker.ask, self._faults)
+        except BaseException:
+            worker.stop()
+            pose.close()
+            raise
         frames = FrameMaker(config, inputs, pose, self._faults, self._log.warning)
         self._active = Active(pose, inputs, frames, worker)
         self._log.info(
@@ -156,13 +162,15 @@ class PoseNode(LifecycleNode):
             f'{pose.name}; images: {frames.decoder}; pairing: {filters.NAME}.')
 
     def _deactivate(self) -> None:
-        active, self._active = self._active, None
-        if active is None:
-            return
-        active.inputs.close()
-        active.worker.stop()
-        active.pose.close()
+        self._stop()
         self._forget()
+
+    def _stop(self, timeout_s: float | None = None) -> None:
+        active, self._active = self._active, None
+        if active is not None:
+            active.inputs.close()
+            active.worker.stop(timeout_s)
+            active.pose.close()
 
     def _cleanup(self) -> None:
         self._pipeline = None
@@ -258,6 +266,8 @@ def _kind(error: OccposeError) -> str:
     match error:
         case PoseError():
             return 'camera pose'
+        case PeopleError():
+            return 'people_2d'
         case CameraError():
             return 'camera'
         case InputError() | ShapeError():

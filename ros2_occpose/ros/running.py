@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 
@@ -46,6 +47,9 @@ def run_node(make: Callable[[], Node], arguments: Sequence[str] | None = None) -
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except rclpy_implementation.RCLError:
+        if rclpy.ok():
+            raise              # else it was told to stop in the middle of a callback
     finally:
         # In this order: otherwise rclpy ends the process with "terminate called".
         executor.shutdown()

@@ -31,8 +31,8 @@ class Worker(Generic[T]):
             self._question = question
             self._changed.notify()
 
-    def stop(self, timeout_s: float = 1.5) -> None:
-        """Finish the question in hand and end the thread; gives up after a while."""
+    def stop(self, timeout_s: float | None = None) -> None:
+        """Finish the question in hand and end the thread; gives up after `timeout_s`."""
         with self._changed:
             self._stopping = True
             self._changed.notify()

@@ -176,7 +176,7 @@ def test_unusable_keypoints_from_somebody_else() -> None:
         bench.send_image(STAMP + 1)
         people.publish(Person2DArray(header=header(STAMP + 1, ''), skeleton='coco17',
                                      people=[few]))
-        bench.wait_for_log('Expected 17 keypoints for skeleton coco17, got 3')
+        bench.wait_for_log('people_2d: Expected 17 keypoints for skeleton coco17, got 3')
         bench.send_image(STAMP + 2)
         people.publish(Person2DArray(header=header(STAMP + 2, ''), skeleton='octopus8'))
         bench.wait_for_log("Unknown skeleton 'octopus8'; expected one of")

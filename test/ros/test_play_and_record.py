@@ -79,7 +79,7 @@ def test_what_was_recorded_before_a_kill_can_be_read(run: Run, video: Path,
     recorder.wait_for('Recording into')
     node = run(SCRIPTED_NODE)
     node.wait_for('Listening to /image')
-    play(run, video, '-p', 'loop:=true')
+    play(run, video, '-p', 'loop:=true', '-p', 'rate:=3.0')
     jsonl = out / 'poses.jsonl'
     deadline = time.monotonic() + 20
     while len(jsonl.read_text().splitlines()) < 40 and time.monotonic() < deadline:

@@ -1,0 +1,29 @@
+"""Errors are said at once, then seldom, and all of them are counted."""
+import pytest
+
+from ros2_occpose.ros import health
+from ros2_occpose.ros.health import Faults
+
+
+class Log(list):
+    error = list.append
+
+
+def test_the_same_fault_is_said_seldom_and_another_at_once(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(health, 'monotonic', lambda: now)
+    log = Log()
+    faults = Faults(log)
+    for i in range(30):                          # 3 s at 10 Hz: one wording, changing numbers
+        faults('image', f'expected 3 bytes, got {i}.5')
+        now += 0.1
+    faults('image', 'expected a picture')
+    assert log == ['expected 3 bytes, got 0.5', 'expected a picture']
+    assert faults.counts == {'image': 31}
+    now += 5.0
+    faults('image', 'expected 3 bytes, got 7')
+    assert log[-1] == 'expected 3 bytes, got 7 (29 more since the last time)'
+    assert faults.recent == 'expected 3 bytes, got 7'
+    now += 60.0
+    assert faults.recent is None
