@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -24,6 +25,7 @@ def camera() -> None:
     """Publish black VGA images as fast as a camera does."""
     import numpy as np
     import rclpy
+    from rclpy.impl.implementation_singleton import rclpy_implementation
     from sensor_msgs.msg import CameraInfo, Image
 
     from ros2_occpose.geometry import Camera
@@ -37,13 +39,14 @@ def camera() -> None:
     images = node.create_publisher(Image, 'image', 10)
     infos = node.create_publisher(CameraInfo, 'camera_info', 10)
     model, black = Camera.from_hfov(640, 480, 70), np.zeros((480, 640, 3), np.uint8)
-    while True:
+    while rclpy.ok():
         due = time.monotonic() + 1 / RATE_HZ
         message = image_message(black, 0, 'camera')
         now_ns = node.get_clock().now().nanoseconds
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(now_ns, 1_000_000_000)
-        images.publish(message)
-        infos.publish(camera_info(make, model, now_ns, 'camera'))
+        with suppress(rclpy_implementation.RCLError):        # told to stop just now
+            images.publish(message)
+            infos.publish(camera_info(make, model, now_ns, 'camera'))
         time.sleep(max(0.0, due - time.monotonic()))
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ros2_occpose.config import NodeConfig, PipelineConfig, flatten, load_overrides
-from ros2_occpose.geometry import Camera
+from ros2_occpose.recording.camera_file import load_camera
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,9 +102,5 @@ def _leaves(mapping: dict, prefix: str = '') -> list[tuple[str, object]]:
 
 @pytest.mark.parametrize('path', (ROOT / 'config/cameras').glob('*.yaml'), ids=lambda p: p.stem)
 def test_cameras_are_usable(path: Path) -> None:
-    content = yaml.safe_load(path.read_text())
-    size = (content['image_width'], content['image_height'])
-    k = [content['camera_matrix']['data'][i:i + 3] for i in (0, 3, 6)]
-    camera = Camera(*size, k, content['distortion_model'],
-                    content['distortion_coefficients']['data'])
+    camera = load_camera(path)
     assert camera.contains(camera.project(np.array([0.0, 0.0, 1.0])))
