@@ -59,8 +59,9 @@ def _numbers(where: str, f: Field[Any], value: Any) -> tuple[float, ...]:
         numbers = tuple(float(number) for number in value)
     except (TypeError, ValueError):
         numbers = ()
-    if len(numbers) != len(f.default) or not np.isfinite(numbers).all():
-        raise ConfigError(f'{where} expects {len(f.default)} numbers, got {value!r}; '
+    wanted: tuple[float, ...] = f.default  # type: ignore[assignment]
+    if len(numbers) != len(wanted) or not np.isfinite(numbers).all():
+        raise ConfigError(f'{where} expects {len(wanted)} numbers, got {value!r}; '
                           f'{f.metadata["help"]}')
     return numbers
 
