@@ -27,13 +27,15 @@ missing=()
 say() { echo "bootstrap: $*"; }
 fail() { echo "bootstrap: $*" >&2; exit 1; }
 
-# A ROS installation in this shell that is not one of our own environments.
+# The ROS installation that is sourced in this shell; an environment of wheels (ours, or that of
+# another clone) is none.
 find_underlay() {
-  local prefix
+  local prefix prefixes
   IFS=: read -ra prefixes <<<"${AMENT_PREFIX_PATH:-}"
   for prefix in "${prefixes[@]}"; do
-    case $prefix in "$root"/*) continue ;; esac
-    [ ! -e "$prefix/share/rclpy/package.xml" ] || { echo "$prefix"; return; }
+    [ -e "$prefix/share/rclpy/package.xml" ] && [ ! -e "$prefix/pyvenv.cfg" ] || continue
+    echo "$prefix"
+    return
   done
 }
 
@@ -105,7 +107,8 @@ install_packages() {
   hash=$(hash_lists "${lists[@]}")
   fresh "$venv/occpose-packages" "$hash" && return
   say "installing ${lists[*]} (the first time this downloads; see $requirements)"
-  local options=(-qq --disable-pip-version-check --no-input -c "$requirements/constraints.txt")
+  local options=(--disable-pip-version-check --no-input -c "$requirements/constraints.txt")
+  [ -t 1 ] || options+=(-qq)     # in a terminal, pip shows how far it is
   for name in "${lists[@]}"; do options+=(-r "$requirements/$name.txt"); done
   "$venv/bin/python" -m pip install "${options[@]}" ||
     fail "pip could not install the packages (its message is above); is the network there?"

@@ -27,4 +27,9 @@ _occpose_source() {
   export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-$root/config/fastdds.xml}
   export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$root/config/fastdds.xml}
 }
-_occpose_source
+case $- in
+  *u*)   # the setup files of ROS do not work under `set -u`
+    set +u
+    if _occpose_source; then set -u; else set -u; false; fi ;;
+  *) _occpose_source ;;
+esac

@@ -39,7 +39,7 @@ def in_new_shell(command):
     """What a command prints in an empty shell that has sourced scripts/env.sh."""
     env = {'HOME': os.environ['HOME'], 'PATH': '/usr/bin:/bin',
            'ROS_DISTRO': os.environ['ROS_DISTRO']}
-    script = f'source {ROOT}/scripts/env.sh && {command}'
+    script = f'set -eu; source {ROOT}/scripts/env.sh; {command}'
     return subprocess.run([shutil.which('bash'), '-c', script], env=env, cwd='/', check=True,
                           capture_output=True, text=True).stdout
 
