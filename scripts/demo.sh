@@ -121,6 +121,7 @@ wait_for() {
   fail "nothing for a minute, see $3"
 }
 
+[ -z "$video" ] || [ -e "$video" ] || fail "there is no $video."
 begin=$SECONDS
 bash "$root/scripts/bootstrap.sh"
 # shellcheck source=scripts/env.sh
@@ -137,7 +138,6 @@ if [ -z "$video" ]; then
   hfov=${hfov:-38} height=${height:-7} pitch=${pitch:-18}
   note="assumed: horizontal field of view $hfov degrees, $height m high, looking down $pitch degrees"
 fi
-[ -e "$video" ] || fail "there is no $video."
 hfov=${hfov:-60} pitch=${pitch:-0}
 mkdir -p "$output"
 output=$(cd "$output" && pwd -P)
