@@ -77,12 +77,12 @@ def _rings(canvas: Canvas, eye: Floats, scale: Floats, reach: float, camera: Cam
         width, height = part.text_size(text, 0.7)
         beside = np.array([min(at[0] + 4, x1 - x0 - width - 3), max(at[1], height + 3)])
         part.text(text, _pair(beside), grey, 0.7)
-    part.dot(centre, 3.0 * canvas.lines / 720, (240, 240, 240))
+    part.dot(centre, 3.0 * canvas.unit, (240, 240, 240))
 
 
 def _person(canvas: Canvas, humans: Humans, row: int, place: Floats, axes: Floats,
             scale: Floats) -> None:
-    colour, unit = colour_bgr(int(humans.ids[row])), canvas.lines / 720
+    colour, unit = colour_bgr(int(humans.ids[row])), canvas.unit
     covariance = axes @ humans.root_covariance[row] @ axes.T * np.outer(scale, scale)   # [px^2]
     if np.isfinite(covariance).all():
         variances, directions = np.linalg.eigh(covariance)

@@ -18,12 +18,13 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 class Canvas:
-    """Draws on `image`; sizes follow the number of its lines."""
+    """Draws on `image`; sizes are in `unit`, which is 1 for 960x720."""
 
     def __init__(self, image: Image) -> None:
         self.image = image
         self.lines, self.columns = image.shape[:2]
-        self.text_scale = max(0.35, 0.52 * self.lines / 720)
+        self.unit = min(self.lines, 0.75 * self.columns) / 720
+        self.text_scale = max(0.35, 0.52 * self.unit)
 
     def line(self, a: Floats, b: Floats, colour: Colour, width: float) -> None:
         """A straight line."""

@@ -15,10 +15,9 @@ from .humans import Humans, inferred
 from .palette import colour_bgr
 
 BONE_WIDTH = 0.016          # of the person's height in the image
-WIDTH_PX = (1.2, 6.0)       # bones are never thinner or thicker, at 720 lines
+WIDTH_PX = (1.2, 6.0)       # bones are never thinner or thicker, at 960x720
 OUTLINE = 0.7               # of the width, on both sides together
 RIGHT_SIDE = 0.66           # brightness of the right arm and leg
-REFERENCE_LINES = 720       # widths grow with the image from here
 LEAST_LINES = 1080          # smaller images are enlarged for `draw_large`
 STATE_TEXT = {TrackState.TENTATIVE: 'new', TrackState.OCCLUDED: 'hidden', TrackState.LOST: 'lost'}
 
@@ -104,7 +103,7 @@ def _draw_seen(canvas: Canvas, humans: Humans, view: _View) -> None:
         canvas.dot(view.joints_px[joint], 1.15 * width, _side(colour, int(joint)))
     box = humans.boxes_px[view.row]
     if np.isfinite(box).all():
-        canvas.corners(box, colour, min(width, 2.0 * canvas.lines / REFERENCE_LINES))
+        canvas.corners(box, colour, min(width, 2.0 * canvas.unit))
 
 
 def _draw_hidden(canvas: Canvas, humans: Humans, view: _View) -> None:
@@ -117,7 +116,7 @@ def _draw_hidden(canvas: Canvas, humans: Humans, view: _View) -> None:
 
 
 def _width(canvas: Canvas, view: _View) -> float:
-    low, high = (width * canvas.lines / REFERENCE_LINES for width in WIDTH_PX)
+    low, high = (width * canvas.unit for width in WIDTH_PX)
     return float(np.clip(BONE_WIDTH * view.height_px, low, high))
 
 

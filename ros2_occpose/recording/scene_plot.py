@@ -273,8 +273,8 @@ def _style(axes: Axes) -> None:
 
 def _style_3d(axes: Axes) -> None:
     axes.grid(visible=False)
-    for axis, name in ((axes.xaxis, 'x'), (axes.yaxis, 'y'), (axes.zaxis, 'z')):
+    for axis, label in ((axes.xaxis, 'x [m]'), (axes.yaxis, 'y [m]'), (axes.zaxis, '')):
         axis.set_pane_color((0, 0, 0, 0))
         axis.line.set_color(GRID)
-        axis.set_label_text(f'{name} [m]', color=INK)
+        axis.set_label_text(label, color=INK)
         axis.set_tick_params(colors=INK, labelsize=8)
