@@ -112,9 +112,10 @@ class Canvas:
 
     def _far(self, point: Floats) -> bool:
         """Whether a point is unknown, or so far outside that fixed-point numbers overflow."""
-        return bool(not np.isfinite(point).all() or np.abs(point).max() > 1e5)
+        x, y = point.tolist()
+        return not (abs(x) < 1e5 and abs(y) < 1e5)
 
 
 def _fixed(point: Floats) -> tuple[int, int]:
-    x, y = np.round(np.asarray(point) * (1 << _SHIFT)).astype(int).tolist()
-    return x, y
+    x, y = point.tolist()           # thousands of times an image: plain numbers are quicker
+    return round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT))
