@@ -83,29 +83,15 @@ def _side_view(axes: Axes, log: SceneLog, moment: float) -> None:
     low = np.array([low[0], low[1], ground])
     _floor(axes, low, high, ground)
     fine = float(np.clip(FINE_M / (high - low)[:2].max(), 0.35, 1.0))
-    outside = 0
-    for person, everything in log.people.items():
-        rgb = colour(person)
-        samples = [s for s in everything if _inside(s, low, high)]
-        outside += not samples
-        if not samples:
-            continue
-        for part in _runs(samples):
-            for seen, piece in _by_sight(part):
-                points = np.array([s.ground for s in piece])
-                if log.world_known:
-                    points[:, 2] = ground
-                axes.plot(*points.T, color=rgb, lw=(0.5 + 1.5 * fine) * (1.0 if seen else 0.6),
-                          alpha=0.9, ls='-' if seen else (0, (2, 2)))
-        shown = min(samples, key=lambda s: abs(s.time_s - moment))
-        now = abs(shown.time_s - moment) < 1e-6
-        ghost = shown if now else samples[len(samples) // 2]
-        _skeleton(axes, ghost, rgb, 1.0 if now else 0.28, fine)
-        top = ghost.joints[:, 2].max() + 0.02 * (high - low)[:2].max()
-        axes.text(*ghost.joints[0, :2], top, str(person), color=(*rgb, 1.0 if now else 0.5),
-                  fontsize=11, ha='center', weight='bold')
+    inside = {person: [s for s in samples if _inside(s, low, high)]
+              for person, samples in log.people.items()}
+    for person, samples in inside.items():
+        if samples:
+            _track(axes, samples, colour(person), ground if log.world_known else None, fine)
+            _person(axes, person, samples, moment, fine)
     if near:
         _camera(axes, log)
+    outside = sum(not samples for samples in inside.values())
     if outside:
         axes.text2D(0.09, 0.10, f'{_people(outside)} outside this view', color=INK, fontsize=10,
                     transform=axes.transAxes)
@@ -114,6 +100,28 @@ def _side_view(axes: Axes, log: SceneLog, moment: float) -> None:
     axes.set_box_aspect(high - low, zoom=1.08)
     axes.view_init(elev=24, azim=_azimuth(log))
     _style_3d(axes)
+
+
+def _track(axes: Axes, samples: list[Sample], rgb: tuple[float, float, float],
+           ground: float | None, fine: float) -> None:
+    """The way on the ground, dashed while hidden; without a level ground under the feet."""
+    for part in _runs(samples):
+        for seen, piece in _by_sight(part):
+            points = np.array([s.ground for s in piece])
+            if ground is not None:
+                points[:, 2] = ground
+            axes.plot(*points.T, color=rgb, lw=(0.5 + 1.5 * fine) * (1.0 if seen else 0.6),
+                      alpha=0.9, ls='-' if seen else (0, (2, 2)))
+
+
+def _person(axes: Axes, person: int, samples: list[Sample], moment: float, fine: float) -> None:
+    """The skeleton at the moment shown, or pale where the person was at another time."""
+    now = next((s for s in samples if abs(s.time_s - moment) < 1e-6), None)
+    shown = now or samples[len(samples) // 2]
+    _skeleton(axes, shown, colour(person), 1.0 if now else 0.28, fine)
+    axes.text(*shown.joints[0, :2], shown.joints[:, 2].max() + 0.1 / fine, str(person),
+              color=(*colour(person), 1.0 if now else 0.5), fontsize=11, ha='center',
+              weight='bold')
 
 
 def _inside(sample: Sample, low: Floats, high: Floats) -> bool:
