@@ -90,6 +90,15 @@ def test_people_who_cross_keep_their_ids(camera, seed):
     assert sorted(had[0] for had in ids.values()) == [1, 2]
 
 
+def test_who_stops_behind_somebody_is_still_there():
+    people = [Walker([(0, 4.5, 0), (4, 4.5, 0)]),
+              Walker([(0, 5.7, 1.3), (1.0, 5.7, 0), (1.5, 5.7, 0), (4, 5.7, -3)], phase=1.0)]
+    scene = make_scene(people)
+    assert (~scene.seen[:, 1]).sum() > 25
+    ids = ids_of(scene)
+    assert {len(had) for had in ids.values()} == {1}
+
+
 def test_people_who_meet_and_turn_back_keep_their_ids():
     people = [Walker([(0, 5, 1.5), (1.5, 5, 0.35), (3, 5, 1.5)]),
               Walker([(0, 5, -1.5), (1.5, 5, -0.35), (3, 5, -1.5)], phase=2.0)]

@@ -6,12 +6,24 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from time import process_time
 
 import numpy as np
-from scene import Noise, Scene, crowd, driving, handheld, static, turning
+from scene import (
+    Noise,
+    Scene,
+    crowd,
+    driving,
+    handheld,
+    make_scene,
+    static,
+    turning,
+)
 from scipy.optimize import linear_sum_assignment
+from walker import Walker
 
 from ros2_occpose.config import TrackingConfig
+from ros2_occpose.geometry import Camera
 from ros2_occpose.tracking import load_tracker
 from ros2_occpose.types import Floats, Ints, TrackState
 
@@ -72,23 +84,31 @@ def follow(scene: Scene, config: TrackingConfig | None = None) -> list[dict[int,
 def score(scene: Scene, config: TrackingConfig | None = None) -> Scores:
     """Scores of the tracker on one scene."""
     config = config or TrackingConfig()
-    truth, answers = true_ids(scene, config), follow(scene, config)
+    return compare(true_ids(scene, config), follow(scene, config))
+
+
+def compare(truth: Ints, answers: list[dict[int, int]]) -> Scores:
+    """Scores of `answers` (per frame: id -> person, -1 for nobody).
+
+    Args:
+        truth: Number of each person at each time, (T, P), -1 when not to be seen.
+    """
     ids = sorted({i for found in answers for i in found})
-    agree: Floats = np.zeros((truth.max() + 1, len(ids)))
+    agree: Floats = np.zeros((truth.max(initial=-1) + 1, len(ids)))
     last: dict[int, int] = {}
     switches = ghosts = 0
-    for t, found in enumerate(answers):
+    for numbers, found in zip(truth, answers):
         for i, person in found.items():
             if person < 0:
                 ghosts += 1
                 continue
-            who = int(truth[t, person])
+            who = int(numbers[person])
             agree[who, ids.index(i)] += 1
             switches += last.setdefault(who, i) != i
             last[who] = i
     right = int(agree[linear_sum_assignment(-agree)].sum())
-    return Scores(int((truth >= 0).sum()), sum(map(len, answers)), right, switches, ghosts,
-                  int(truth.max() + 1), len(ids))
+    return Scores(truth=int((truth >= 0).sum()), answers=sum(map(len, answers)), right=right,
+                  switches=switches, ghosts=ghosts, people=len(agree), ids=len(ids))
 
 
 def scenes(camera: str, seeds: range, **options: object) -> list[Scene]:
@@ -98,13 +118,30 @@ def scenes(camera: str, seeds: range, **options: object) -> list[Scene]:
 
 
 def main(seeds: int) -> None:
-    print(f'{"scene":32s} {"IDF1":>6s} {"switches":>8s} {"ghosts":>6s} {"people":>6s} {"ids":>5s}')
-    cases = {'': {}, ' 10 fps': {'fps': 10.0}, ' pose unknown': {'camera_known': False}}
+    print(f'{"scenes":22s}   IDF1 switches ghosts people   ids')
+    cases = {'': {}, ' 10 fps': {'fps': 10.0},
+             ' pose unknown': {'camera_known': False, 'textured': True}}
     for name, options in cases.items():
         for camera in CAMERAS:
-            total = sum((score(s) for s in scenes(camera, range(seeds), **options)), Scores())
-            print(f'{camera + name:32s} {total.idf1:6.3f} {total.switches:8d} {total.ghosts:6d} '
-                  f'{total.people:6d} {total.ids:5d}')
+            total = sum((score(s) for s in scenes(camera, range(300, 300 + seeds), **options)),
+                        Scores())
+            print(f'{camera + name:22s} {total.idf1:6.3f} {total.switches:8d} {total.ghosts:6d} '
+                  f'{total.people:6d} {total.ids:5d}', flush=True)
+    for people in (1, 4, 12):
+        print(f'update with {people} people: {milliseconds(people):.2f} ms CPU, median')
+
+
+def milliseconds(people: int) -> float:
+    """Median CPU time of an update with so many people side by side, all seen."""
+    row = [Walker([(0, 7, 0.8 * (i - people / 2)), (5, 6.5, 0.8 * (i - people / 2))], phase=i)
+           for i in range(people)]
+    moments = list(make_scene(row, camera_path=handheld(), camera=Camera.from_hfov(640, 480, 80)))
+    tracker, times = load_tracker(TrackingConfig()), []
+    for moment in moments:
+        start = process_time()
+        tracker.update(moment.detections, moment.frame)
+        times.append(process_time() - start)
+    return float(np.median(times)) * 1e3
 
 
 if __name__ == '__main__':

@@ -19,8 +19,9 @@ _STRANGE = 4.0        # surprise at which a detection is rather somebody else [n
 _DOUBT = 2.0          # ... and for people of whom little is known
 _JOINTS, _BOXES = 2.0, 1.0              # surprise of joints, boxes not alike at all [nats]
 _OVERLAP = 0.3        # likeness that a doubtful detection must have
-_SAME = 0.7           # likeness of two sightings of one person
-_SAME_DEPTH = 0.2     # relative difference in depth of two people at one place
+_SAME = 0.7           # likeness of the joints of two sightings of one person ...
+_SAME_BOX = 0.5       # ... and the overlap of their boxes
+_SAME_DEPTH = 0.12    # relative difference in depth of two people at one place
 _NEVER = 1e3
 
 
@@ -98,7 +99,7 @@ def repeated(seen: Sightings) -> Mask:
     """Which sightings show a person that a better one shows too, (D,)."""
     repeat = np.zeros(len(seen), bool)
     boxes, joints = seen.points[:, 17:], seen.points[:, :17]
-    alike = box_overlap(boxes, boxes) > _SAME                                       # (D, D)
+    alike = box_overlap(boxes, boxes) > _SAME_BOX                                   # (D, D)
     if alike.sum() == len(seen):
         return repeat
     scale = np.sqrt(seen.depth[:, None] * seen.depth)

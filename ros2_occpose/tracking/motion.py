@@ -33,10 +33,12 @@ def predict(mean: Floats, covariance: Floats, dt_s: float,
     Args:
         agility: Change of velocity in a second along each axis, as a std, (3,) [m/s].
     """
-    step = np.eye(6)
-    step[:3, 3:] = dt_s * np.eye(3)
-    blocks = np.array([[dt_s ** 3 / 3, dt_s ** 2 / 2], [dt_s ** 2 / 2, dt_s]])
-    unrest = np.kron(blocks, np.diag(agility ** 2))
+    axes = np.arange(3)
+    step, unrest = np.eye(6), np.zeros((6, 6))
+    step[axes, axes + 3] = dt_s
+    unrest[axes, axes] = agility ** 2 * dt_s ** 3 / 3
+    unrest[axes, axes + 3] = unrest[axes + 3, axes] = agility ** 2 * dt_s ** 2 / 2
+    unrest[axes + 3, axes + 3] = agility ** 2 * dt_s
     return mean @ step.T, step @ covariance @ step.T + unrest
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..config import TrackingConfig
 from ..errors import InputError
-from ..geometry import invert, se3
+from ..geometry import Camera, invert, se3
 from ..types import Detections, Floats, Frame, Ints, Tracks, TrackState
 from .association import associate, coincident, joint_likeness, repeated
 from .egomotion import ImageMotion
@@ -18,7 +18,7 @@ from .view import View
 
 Mask = NDArray[np.bool_]
 _TENTATIVE_GAP_S = 0.15       # for which somebody who is not yet believed may be unseen
-_MERGED_S = 0.3               # after which two people at one place are one
+_MERGED_S = 0.4               # after which two people at one place are one
 _MISSED = 2.2                 # intervals: one missed frame is bridged at any frame rate ...
 _BRIDGE_S = 0.5               # ... up to this time, however short the gaps allowed
 _MIN_INSIDE = 0.3             # share of the joints in the image, below which a person has left it
@@ -38,6 +38,7 @@ class PeopleTracker:
     def __init__(self, config: TrackingConfig) -> None:
         self._config = config
         self._next_id = 1
+        self._view: View | None = None        # of the last frame's camera
         self.reset()
 
     def reset(self) -> None:
@@ -61,7 +62,7 @@ class PeopleTracker:
         seen = look(detections, frame.camera, self._config.min_visibility)
         seen = seen[~repeated(seen)]
         confident = seen.score >= self._config.confident_score
-        view = View.of(frame.camera)
+        view = self._view_of(frame.camera)
         limit_s = self._patience(people, view.shows(outlook.points[:, :17]).mean(1))
         chosen = self._choose(people, outlook, seen, confident, limit_s, dt_s)
         people = self._see(people, outlook, seen, chosen, dt_s)
@@ -76,6 +77,11 @@ class PeopleTracker:
             ended = np.concatenate([ended, np.zeros(len(born), bool)])
         self._people = people[~ended] if ended.any() else people
         return self._report(people, seen, chosen, ended, view)
+
+    def _view_of(self, camera: Camera) -> View:
+        if self._view is None or self._view.camera is not camera:
+            self._view = View.of(camera)
+        return self._view
 
     def _elapsed(self, stamp_ns: int) -> float:
         """Seconds since the last frame, 0 for the first one."""
@@ -141,7 +147,8 @@ class PeopleTracker:
         if alone.any():
             together = coincident(expect(people, self._camera))
             merged = np.any(together & (alone[:, None] | alone), axis=1)
-        return replace(people, merged_s=np.where(merged, people.merged_s + dt_s, 0.0))
+        longer = people.merged_s + min(dt_s, _MERGED_S / 2)     # three frames at least
+        return replace(people, merged_s=np.where(merged, longer, 0.0))
 
     def _report(self, people: Population, seen: Sightings, chosen: Ints, ended: Mask,
                 view: View) -> Tracks:
