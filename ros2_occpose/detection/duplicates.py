@@ -18,16 +18,18 @@ _SMALL = 0.5            # ... and how much smaller its box is
 _BODY_OF_REGION = 1 / 3     # square root of a person's area, as a part of the side of its region
 
 
-def keypoint_similarity(a_px: Floats, b_px: Floats, size_px: Floats) -> Floats:
+def keypoint_similarity(a_px: Floats, b_px: Floats, size_px: Floats,
+                        joints: NDArray[np.bool_] | slice = slice(None)) -> Floats:
     """Object keypoint similarity 0..1 (N, M) of coco17 skeletons (N, 17, 2) and (M, 17, 2).
 
     Args:
         a_px: Skeletons.
         b_px: Skeletons.
         size_px: Square root of the area of a person for each pair, (N, M).
+        joints: Which joints to compare, (17,).
     """
-    distance = np.linalg.norm(a_px[:, None] - b_px[None], axis=-1)                 # (N, M, 17)
-    reach = np.maximum(size_px, 1e-9)[..., None] * 2 * SPREAD
+    distance = np.linalg.norm(a_px[:, None, joints] - b_px[None, :, joints], axis=-1)   # (N, M, K)
+    reach = np.maximum(size_px, 1e-9)[..., None] * 2 * SPREAD[joints]
     return np.exp(-0.5 * (distance / reach) ** 2).mean(-1)
 
 

@@ -1,0 +1,134 @@
+"""How well the default detector finds people: on labelled stills, and alive in a video.
+
+    python scripts/measure_detector.py stills DATA/images
+    python scripts/measure_detector.py video DATA/video/pedestrians.avi --tiles 1 2 4 --frames 300
+
+A labelled person is found when some prediction has an object keypoint similarity (COCO) of 0.5 or more.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from ros2_occpose.config import DetectionConfig
+from ros2_occpose.detection import load_detector
+from ros2_occpose.detection.duplicates import keypoint_similarity
+from ros2_occpose.errors import InputError
+from ros2_occpose.inference import open_model
+from ros2_occpose.skeleton import COCO17
+from ros2_occpose.types import Detections, Detector, Floats, Image
+
+LABELS = {'coco': 'coco/test_coco.json', 'crowdpose': 'crowdpose/test_crowdpose.json',
+          'ochuman': 'ochuman/test_ochuman.json',
+          'posetrack18': 'posetrack18/annotations/test_posetrack18_val.json'}
+FOUND = 0.5                     # object keypoint similarity
+AREA_OF_BOX = 0.53              # where no area is labelled, as COCO's tools assume
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One person in a still, in coco17."""
+
+    keypoints_px: Floats        # (17, 2)
+    labelled: Floats            # (17,) bool
+    size_px: float              # square root of the area
+
+
+def stills(folder: Path) -> Iterator[tuple[Image, list[Labelled]]]:
+    """Images with their people who have at least one joint of coco17 labelled."""
+    for name, labels in LABELS.items():
+        content = json.loads((folder / labels).read_text())
+        names = content['categories'][0]['keypoints']
+        for entry in content['images']:
+            image = cv2.imread(str(folder / name / entry['file_name']))
+            if image is None:
+                raise InputError(f'Expected an image at {folder / name / entry["file_name"]}.')
+            people = [_labelled(a, names) for a in content['annotations']
+                      if a['image_id'] == entry['id']]
+            yield image, [person for person in people if person.labelled.any()]
+
+
+def _labelled(annotation: dict, names: list[str]) -> Labelled:
+    given = dict(zip(names, np.array(annotation['keypoints'], float).reshape(-1, 3), strict=True))
+    rows = np.array([given.get(joint, np.zeros(3)) for joint in COCO17.joints])     # (17, 3)
+    _, _, width, height = annotation['bbox']
+    area = annotation.get('area', AREA_OF_BOX * width * height)
+    return Labelled(rows[:, :2], rows[:, 2] > 0, float(np.sqrt(area)))
+
+
+def found(people: list[Labelled], detections: Detections) -> int:
+    """How many of the people are among the detections; each detection is one person."""
+    if not people or not len(detections):
+        return 0
+    similarity = np.array([
+        keypoint_similarity(person.keypoints_px[None], detections.keypoints_px,
+                            np.full((1, len(detections)), person.size_px), person.labelled)[0]
+        for person in people])
+    rows, columns = linear_sum_assignment(similarity < FOUND)
+    return int((similarity[rows, columns] >= FOUND).sum())
+
+
+def detector(tiles: int = 1, min_score: float = DetectionConfig().min_score) -> Detector:
+    """The default detector on the CPU."""
+    models = partial(open_model, device='cpu', threads=2)
+    return load_detector(DetectionConfig(tiles_per_frame=tiles, min_score=min_score), models)
+
+
+def measure_stills(folder: Path, min_score: float) -> tuple[int, int, int]:
+    """People found, people labelled, predictions in the images that have labels."""
+    search, hits, labelled, predicted = detector(min_score=min_score), 0, 0, 0
+    for image, people in stills(folder):
+        search.reset()
+        detections = search.search_everywhere(image)
+        hits, labelled = hits + found(people, detections), labelled + len(people)
+        predicted += len(detections)
+    return hits, labelled, predicted
+
+
+def measure_video(path: Path, tiles: int, frames: int) -> tuple[float, float]:
+    """Mean people per frame, and median milliseconds per frame."""
+    video, live = cv2.VideoCapture(str(path)), detector(tiles)
+    counts, times = [], []
+    while len(counts) < frames:
+        good, image = video.read()
+        if not good:
+            break
+        start = perf_counter()
+        counts.append(len(live(np.asarray(image, np.uint8))))
+        times.append((perf_counter() - start) * 1e3)
+    if not counts:
+        raise InputError(f'Expected a video, got {path}, of which no frame can be read.')
+    return float(np.mean(counts)), float(np.median(times))
+
+
+def main() -> None:
+    """Print what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('what', choices=('stills', 'video'))
+    parser.add_argument('path', type=Path)
+    parser.add_argument('--scores', type=float, nargs='+', default=[0.5, 0.2],
+                        help='least scores of what counts as a prediction in stills')
+    parser.add_argument('--tiles', type=int, nargs='+', default=[1])
+    parser.add_argument('--frames', type=int, default=300)
+    args = parser.parse_args()
+    if args.what == 'stills':
+        for score in args.scores:
+            hits, labelled, predicted = measure_stills(args.path, score)
+            print(f'score {score}: {hits} of {labelled} people found, {predicted} predictions')
+        return
+    for tiles in args.tiles:
+        people, ms = measure_video(args.path, tiles, args.frames)
+        print(f'{tiles} tiles a frame: {people:.2f} people a frame, {ms:.1f} ms')
+
+
+if __name__ == '__main__':
+    main()
