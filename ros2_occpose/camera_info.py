@@ -9,7 +9,7 @@ from .errors import CameraError
 from .geometry import Camera
 
 
-def camera_from_info(info: Any, *, rectified: bool = False) -> Camera:  # noqa: ANN401, duck-typed
+def camera_from_info(info: Any, *, rectified: bool = False) -> Camera:
     """The camera that a CameraInfo describes.
 
     K and P speak of the full sensor; region of interest and binning give the image as received.
@@ -37,7 +37,7 @@ def camera_from_info(info: Any, *, rectified: bool = False) -> Camera:  # noqa: 
     return Camera(*info_size(info), k / np.array(binning)[:, None], model, d)
 
 
-def info_size(info: Any) -> tuple[int, int]:  # noqa: ANN401
+def info_size(info: Any) -> tuple[int, int]:
     """(width, height) [px] of the images that a CameraInfo belongs to."""
     width = int(info.roi.width) or int(info.width)
     height = int(info.roi.height) or int(info.height)

@@ -3,7 +3,7 @@
     python scripts/measure_detector.py stills DATA/images
     python scripts/measure_detector.py video DATA/video/pedestrians.avi --tiles 1 2 4 --frames 300
 
-A labelled person is found when some prediction has an object keypoint similarity (COCO) of 0.5 or more.
+A labelled person is found when a prediction has an object keypoint similarity (COCO) of 0.5 or more.
 """
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 
@@ -85,28 +86,33 @@ def detector(tiles: int = 1, min_score: float = DetectionConfig().min_score) -> 
 
 def measure_stills(folder: Path, min_score: float) -> tuple[int, int, int]:
     """People found, people labelled, predictions in the images that have labels."""
-    search, hits, labelled, predicted = detector(min_score=min_score), 0, 0, 0
+    still, hits, labelled, predicted = detector(min_score=min_score), 0, 0, 0
     for image, people in stills(folder):
-        search.reset()
-        detections = search.search_everywhere(image)
+        detections = still.search(image)
         hits, labelled = hits + found(people, detections), labelled + len(people)
         predicted += len(detections)
     return hits, labelled, predicted
 
 
+def video_frames(path: Path) -> Iterator[Image]:
+    """The frames of a video."""
+    video = cv2.VideoCapture(str(path))
+    good, image = video.read()
+    if not good:
+        raise InputError(f'Expected a video, got {path}, of which no frame can be read.')
+    while good:
+        yield np.asarray(image, np.uint8)
+        good, image = video.read()
+
+
 def measure_video(path: Path, tiles: int, frames: int) -> tuple[float, float]:
     """Mean people per frame, and median milliseconds per frame."""
-    video, live = cv2.VideoCapture(str(path)), detector(tiles)
+    live = detector(tiles)
     counts, times = [], []
-    while len(counts) < frames:
-        good, image = video.read()
-        if not good:
-            break
+    for image in islice(video_frames(path), frames):
         start = perf_counter()
-        counts.append(len(live(np.asarray(image, np.uint8))))
+        counts.append(len(live(image)))
         times.append((perf_counter() - start) * 1e3)
-    if not counts:
-        raise InputError(f'Expected a video, got {path}, of which no frame can be read.')
     return float(np.mean(counts)), float(np.median(times))
 
 

@@ -9,7 +9,7 @@ from ros2_occpose.camera_info import camera_from_info, info_size
 from ros2_occpose.errors import CameraError
 
 
-def camera_info(**fields: Any) -> SimpleNamespace:  # noqa: ANN401
+def camera_info(**fields: Any) -> SimpleNamespace:
     """The fields of a calibrated camera with some replaced."""
     k = [500.0, 0, 330, 0, 510, 250, 0, 0, 1]
     defaults: dict[str, Any] = {

@@ -21,7 +21,7 @@ def load_detector(config: DetectionConfig, open_model: OpenModel) -> Detector:
             from .blazepose_landmarks import LandmarkNetwork
             from .multi_person import MultiPersonDetector
             boxes, landmarks = open_model('blazepose_detector'), open_model('blazepose_landmark')
-            return MultiPersonDetector(BoxNetwork(boxes, 0.5), LandmarkNetwork(landmarks),
+            return MultiPersonDetector(BoxNetwork(boxes, 0.4), LandmarkNetwork(landmarks),
                                        landmarks.backend, config)
         case name:
             raise ConfigError(f'Unknown detector {name!r}; expected blazepose.')

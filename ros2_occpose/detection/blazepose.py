@@ -1,7 +1,7 @@
-"""BlazePose's landmarks as people in the joint set of this package, with probabilities that mean something."""
+"""BlazePose's landmarks as people in coco17, with probabilities that mean something."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,11 @@ from ..skeleton import BLAZEPOSE33, COCO17, convert
 from ..types import Floats
 from .blazepose_landmarks import Landmarks
 
-# Logistic regressions on labelled stills and on video, against `python scripts/measure_detector.py calibration`.
-# The heat map says more than the network's own visibility and presence, which are sure of wrong people too.
+# Logistic regressions, fitted once on labelled stills and video frames. The heat map says more
+# than the network's own visibility and presence, which are sure of wrong people too.
 _SEEN = {'visibility': 0.05, 'presence': 0.20, 'peak': 1.1, 'constant': -0.3}       # of logits
-_PERSON = {'person': 0.24, 'peak': 16.0, 'constant': -7.2}                          # logit, mean peak
+_PERSON = {'person': 0.24, 'peak': 16.0, 'constant': -7.2}     # logit, mean peak
+_LEAST_SIDE = 8.0       # px of a region in which anything can be seen
 _BODY = COCO17.indices(*(joint for joint in COCO17.joints if COCO17.index(joint) > 4))
 
 
@@ -37,10 +38,31 @@ class Sightings:
         return Sightings(np.zeros((0, j, 2)), np.zeros((0, j)), np.zeros(0), np.zeros((0, 4)),
                          np.zeros((0, 4)))
 
+    @staticmethod
+    def joined(parts: list[Sightings]) -> Sightings:
+        """All of them."""
+        return Sightings(*(np.concatenate([getattr(part, f.name) for part in parts])
+                           for f in fields(Sightings)))
+
+    def is_usable(self) -> NDArray[np.bool_]:
+        """Who was seen somewhere in the image and can be followed, (N,)."""
+        area = (self.boxes_px[:, 2:] - self.boxes_px[:, :2]).prod(-1)
+        return np.isfinite(self.regions).all(-1) & (self.regions[:, 2] >= _LEAST_SIDE) & (area > 0)
+
     def of(self, chosen: NDArray) -> Sightings:
         """Some of them: indices or a mask."""
         return Sightings(self.keypoints_px[chosen], self.scores[chosen], self.score[chosen],
                          self.boxes_px[chosen], self.regions[chosen])
+
+    def moved(self, by_px: Floats) -> Sightings:
+        """The same people elsewhere, (N, 2)."""
+        return replace(self, keypoints_px=self.keypoints_px + by_px[:, None],
+                       boxes_px=self.boxes_px + np.hstack([by_px, by_px]),
+                       regions=self.regions + np.pad(by_px, ((0, 0), (0, 2))))
+
+    def with_score(self, score: Floats) -> Sightings:
+        """The same people with other probabilities, (N,)."""
+        return replace(self, score=score)
 
 
 def read_people(landmarks: Landmarks, width: int, height: int) -> Sightings:
@@ -54,18 +76,18 @@ def read_people(landmarks: Landmarks, width: int, height: int) -> Sightings:
     _, peak = convert(landmarks.points_px, landmarks.peak, BLAZEPOSE33, COCO17)
     person = _sigmoid(_PERSON['person'] * _logit(landmarks.person)
                       + _PERSON['peak'] * peak[:, _BODY].mean(1) + _PERSON['constant'])
-    return Sightings(keypoints_px, scores, person, _boxes(landmarks.points_px, seen, width, height),
-                     landmarks.next_regions)
+    boxes = _boxes(landmarks.points_px, seen, width, height)
+    return Sightings(keypoints_px, scores, person, boxes, landmarks.next_regions)
 
 
 def _boxes(points_px: Floats, seen: Floats, width: int, height: int) -> Floats:
-    """Boxes (N, 4) around the points (N, K, 2) that were seen, cut to the image; no area where none was."""
+    """Boxes (N, 4) around the points (N, K, 2) that were seen, inside the image; else empty."""
     usable = (seen > 0.2)[..., None]
     low = np.where(usable, points_px, np.inf).min(axis=1, initial=np.inf)
     high = np.where(usable, points_px, -np.inf).max(axis=1, initial=-np.inf)
     margin = 0.05 * (high - low)
-    return np.clip(np.nan_to_num(np.hstack([low - margin, high + margin]), nan=0.0, posinf=0, neginf=0),
-                   0, (width, height, width, height))
+    boxes = np.nan_to_num(np.hstack([low - margin, high + margin]), nan=0.0, posinf=0, neginf=0)
+    return np.clip(boxes, 0, (width, height, width, height))
 
 
 def _logit(probability: Floats) -> Floats:

@@ -1,7 +1,8 @@
 """The first network of BlazePose: where in a tile are people?
 
-Facts of the network as published with MediaPipe 0.10.21: 224 x 224 RGB in [-1, 1], SSD anchors, boxes around
-the head and shoulders with four key points, of which the first two give the region for the landmarks.
+Facts of the network as published with MediaPipe 0.10.21: 224 x 224 RGB in [-1, 1], SSD anchors,
+boxes around the head and shoulders with four key points, of which the first two give the region
+for the landmarks.
 """
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ class Candidates:
 
 
 def anchors() -> Floats:
-    """Centres (2254, 2) of the SSD anchors, in 0..1 of the input; two per cell and layer of equal stride."""
+    """Centres (2254, 2) of the SSD anchors in 0..1: two per cell and layer of equal stride."""
     centres = []
     for stride in sorted(set(_STRIDES)):
         cells = INPUT_PX // stride
@@ -61,7 +62,7 @@ class BoxNetwork:
 
     def __call__(self, image: Image, tiles: Floats, known_px: Floats = _NOBODY,
                  known_sides_px: Floats = _NOBODY[:, 0, 0]) -> Candidates:
-        """People in the given tiles (B, 4) of `image`, best first; several tiles may show the same one.
+        """People in tiles (B, 4) of `image`, best first; several tiles may show the same one.
 
         Args:
             image: The whole image.
@@ -75,12 +76,14 @@ class BoxNetwork:
             cover(pixels, tile, known_px, known_sides_px)
             boxes, score = self._decoded(self._run({'image': as_input(pixels)}))
             boxes, score = weighted_nms(boxes, score, _OVERLAP)
-            points_px = to_image(boxes[:, 4:].reshape(-1, 4, 2), np.repeat(tile[None], len(boxes), axis=0))
+            points = boxes[:, 4:].reshape(-1, 4, 2)
+            points_px = to_image(points, np.repeat(tile[None], len(boxes), axis=0))
             found.append(Candidates(regions_from_axes(points_px[:, 0], points_px[:, 1]), score))
         return merged(found)
 
     def _decoded(self, outputs: Mapping[str, NDArray]) -> tuple[Floats, Floats]:
-        return decode(outputs['boxes'][0], outputs['scores'][0, :, 0], self._anchors, self._min_score)
+        return decode(outputs['boxes'][0], outputs['scores'][0, :, 0], self._anchors,
+                      self._min_score)
 
 
 def merged(candidates: list[Candidates]) -> Candidates:
@@ -97,7 +100,8 @@ def as_input(pixels: Image) -> Floats:
     return (pixels[None, :, :, ::-1] * np.float32(2 / 255)) - np.float32(1)
 
 
-def decode(raw: Floats, logits: Floats, centres: Floats, min_score: float) -> tuple[Floats, Floats]:
+def decode(raw: Floats, logits: Floats, centres: Floats,
+           min_score: float) -> tuple[Floats, Floats]:
     """Boxes and their key points in 0..1 of the input, of the anchors that believe in a person.
 
     Args:
@@ -111,7 +115,7 @@ def decode(raw: Floats, logits: Floats, centres: Floats, min_score: float) -> tu
     """
     score = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(float), -100, 100)))
     likely = np.flatnonzero(score >= min_score)
-    pairs = raw[likely].astype(float).reshape(-1, 6, 2) / INPUT_PX      # (N, 6, 2) centre, size, points
+    pairs = raw[likely].astype(float).reshape(-1, 6, 2) / INPUT_PX  # (N, 6, 2) centre, size, 4 poi
     centre, half = pairs[:, 0] + centres[likely], pairs[:, 1] / 2
     points = pairs[:, 2:] + centres[likely, None]
     return np.hstack([centre - half, centre + half, points.reshape(-1, 8)]), score[likely]

@@ -1,12 +1,11 @@
 """The second network of BlazePose: the joints of the person in each region.
 
-Facts of the network as published with MediaPipe 0.10.21: 256 x 256 RGB in [0, 1]; 33 joints, two points that
-give the region for the next frame and four that are not used; a heat map of each that is finer than the
-regressed point.
+Facts of the network as published with MediaPipe 0.10.21: 256 x 256 RGB in [0, 1]; 33 joints, two
+points that give the region for the next frame and four that are not used; a heat map of each that
+is finer than the regressed point.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +55,8 @@ class LandmarkNetwork:
         parts = [self._run({'image': as_input(image, regions[i:i + _BATCH])})
                  for i in range(0, len(regions), _BATCH)]
         if not parts:
-            return decode(np.zeros((0, 5 * _POINTS)), np.zeros(0), np.zeros((0, 64, 64, _POINTS)), regions)
+            heat = np.zeros((0, 64, 64, _POINTS))
+            return decode(np.zeros((0, 5 * _POINTS)), np.zeros(0), heat, regions)
         landmarks, person, heat = (np.concatenate([part[name] for part in parts])
                                   for name in ('landmarks', 'presence', 'heatmap'))
         return decode(landmarks, person.reshape(-1), heat, regions)

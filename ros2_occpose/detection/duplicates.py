@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 from ..skeleton import COCO17
 from ..types import Floats
 
-# How far annotators of COCO disagree on a joint, as a part of the person's size (COCO keypoint evaluation).
-_SPREAD = {'nose': 0.026, 'eye': 0.025, 'ear': 0.035, 'shoulder': 0.079, 'elbow': 0.072, 'wrist': 0.062,
-           'hip': 0.107, 'knee': 0.087, 'ankle': 0.089}
+# How far annotators of COCO disagree on a joint, as a part of the person's size (COCO evaluation).
+_SPREAD = {'nose': 0.026, 'eye': 0.025, 'ear': 0.035, 'shoulder': 0.079, 'elbow': 0.072,
+           'wrist': 0.062, 'hip': 0.107, 'knee': 0.087, 'ankle': 0.089}
 SPREAD = np.array([_SPREAD[joint.split('_')[-1]] for joint in COCO17.joints])
 
 _SAME_POSE = 0.5        # keypoint similarity from which two skeletons are one person
-_SAME_PART = 0.8        # part of a small skeleton's box within a large one's from which it is a part of it
+_SAME_PART = 0.8        # share of a small skeleton's box within another's from which it is a part
 _SMALL = 0.5            # ... and how much smaller its box is
+_NEAR, _ALIKE = 0.15, 1.6   # of a region's side, and ratio of sides: regions of the same person
 _BODY_OF_REGION = 1 / 3     # square root of a person's area, as a part of the side of its region
 
 
@@ -33,11 +34,12 @@ def keypoint_similarity(a_px: Floats, b_px: Floats, size_px: Floats,
     return np.exp(-0.5 * (distance / reach) ** 2).mean(-1)
 
 
-def without_duplicates(keypoints_px: Floats, boxes_px: Floats, regions: Floats, rank: Floats) -> NDArray[np.intp]:
+def without_duplicates(keypoints_px: Floats, boxes_px: Floats, regions: Floats,
+                       rank: Floats) -> NDArray[np.intp]:
     """Which people to keep so that everybody stays once: indices, best rank first.
 
-    Two skeletons are one person when they agree, or when one is a small thing inside the other (a face or a
-    shoe that was taken for somebody).
+    Two skeletons are one person when they agree, or when one is a small thing inside the other
+    (a face or a shoe that was taken for somebody).
 
     Args:
         keypoints_px: (N, 17, 2).
@@ -46,13 +48,21 @@ def without_duplicates(keypoints_px: Floats, boxes_px: Floats, regions: Floats, 
         rank: (N,) the higher the more plausible.
     """
     size = regions[:, 2] * _BODY_OF_REGION
-    same = keypoint_similarity(keypoints_px, keypoints_px, np.minimum(size[:, None], size)) > _SAME_POSE
+    similarity = keypoint_similarity(keypoints_px, keypoints_px, np.minimum(size[:, None], size))
+    same = similarity > _SAME_POSE
     same |= _is_part(boxes_px)
     kept: list[int] = []
     for i in np.argsort(-rank, kind='stable'):
         if not same[i, kept].any():
             kept.append(int(i))
     return np.array(kept, dtype=np.intp)
+
+
+def same_place(a: Floats, b: Floats) -> NDArray[np.bool_]:
+    """Whether regions (N, 4) and (M, 4) must show the same person, (N, M)."""
+    apart = np.linalg.norm(a[:, None, :2] - b[None, :, :2], axis=-1)
+    small, large = np.minimum(a[:, None, 2], b[:, 2]), np.maximum(a[:, None, 2], b[:, 2])
+    return np.asarray((apart < _NEAR * small) & (large < _ALIKE * small))
 
 
 def _is_part(boxes_px: Floats) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Turned squares of an image: what a person network looks at.
 
-A region is a row (centre x, centre y, side, angle): pixels and radians, the angle turning from x to y
-(clockwise on the screen). Arrays of regions are (N, 4).
+A region is a row (centre x, centre y, side, angle): pixels and radians, the angle turning from x
+to y (clockwise on the screen). Arrays of regions are (N, 4).
 """
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BORDER_REPEAT = cv2.BORDER_REPLICATE
 
 
 def regions_from_axes(start_px: Floats, end_px: Floats, scale: float = 1.25) -> Floats:
-    """Squares around `start_px` (N, 2) that reach past `end_px` (N, 2) and have it straight above the centre.
+    """Squares around `start_px` (N, 2) that reach past `end_px` (N, 2), which is straight up.
 
-    BlazePose gives a person as the centre of the hips and a point of the circle around the whole body;
-    `scale` widens that circle.
+    BlazePose gives a person as the centre of the hips and a point of the circle around the whole
+    body; `scale` widens that circle.
     """
     axis = end_px - start_px
     side = 2.0 * scale * np.linalg.norm(axis, axis=-1)
@@ -29,8 +29,8 @@ def regions_from_axes(start_px: Floats, end_px: Floats, scale: float = 1.25) -> 
 def crop(image: Image, region: Floats, size: int, border: int = BORDER_REPEAT) -> Image:
     """The content of one region, (size, size, 3), in the image's own colours.
 
-    Pixel i of the crop samples corner + i * side / size, without the half pixel that other code adds: the
-    landmark network was trained like that and is sensitive to it.
+    Pixel i of the crop samples corner + i * side / size, without the half pixel that other code
+    adds: the landmark network was trained like that and is sensitive to it.
     """
     matrix = image_from_crop(region, size)
     return cv2.warpAffine(image, matrix, (size, size),
@@ -40,7 +40,7 @@ def crop(image: Image, region: Floats, size: int, border: int = BORDER_REPEAT) -
 def image_from_crop(region: Floats, size: float) -> Floats:
     """Matrix (2, 3) from coordinates in a crop of `size` to pixels of the image."""
     x, y, side, angle = region
-    right = np.array([np.cos(angle), np.sin(angle)]) * side     # the crop's x axis, over its whole width
+    right = np.array([np.cos(angle), np.sin(angle)]) * side     # the crop's x axis
     down = np.array([-right[1], right[0]])
     corner = np.array([x, y]) - (right + down) / 2
     return np.column_stack([right / size, down / size, corner])
@@ -62,7 +62,8 @@ def to_crop(points_px: Floats, regions: Floats, size: float = 1.0) -> Floats:
     right = np.column_stack([np.cos(angle), np.sin(angle)])
     down = np.column_stack([-right[:, 1], right[:, 0]])
     offset = points_px - regions[:, None, :2]
-    local = np.stack([(offset * right[:, None]).sum(-1), (offset * down[:, None]).sum(-1)], axis=-1)
+    local = np.stack([(offset * right[:, None]).sum(-1),
+                      (offset * down[:, None]).sum(-1)], axis=-1)
     return local * (size / side)[:, None, None] + size / 2
 
 

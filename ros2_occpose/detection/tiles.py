@@ -7,7 +7,7 @@ from ..types import Floats
 
 _DIVISIONS = (1, 2, 3, 5)       # tiles are the image's longer side divided by these
 _OVERLAP = 0.25                 # least part of a tile that its neighbour sees too
-_SHARES = (1, 2, 3, 4)         # of the frames, for each division: small tiles are many
+_SHARES = (1, 3, 4, 3)         # of the frames, for each division: small tiles are many
 _GOLDEN = 0.6180339887
 
 
@@ -17,7 +17,8 @@ def tile_grid(width: int, height: int, divisions: tuple[float, ...] = _DIVISIONS
     for division in divisions:
         side = max(width, height) / division
         x, y = np.meshgrid(_centres(width, side), _centres(height, side))
-        levels.append(np.column_stack([x.ravel(), y.ravel(), np.full(x.size, side), np.zeros(x.size)]))
+        levels.append(np.column_stack([x.ravel(), y.ravel(), np.full(x.size, side),
+                                       np.zeros(x.size)]))
     return levels
 
 
@@ -30,8 +31,9 @@ def _centres(length: float, side: float) -> Floats:
 
 
 class TileOrder:
-    """An endless order of tiles, one a frame: each level has its share of the frames, and within a
-    level neighbours are searched far apart in time.
+    """An endless order of tiles, one a frame.
+
+    Each level has its share of the frames; within a level, neighbours are far apart in time.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -40,7 +42,9 @@ class TileOrder:
         self._tiles = np.concatenate(levels)                                           # (K, 4)
         self._rate = np.concatenate([np.full(len(tiles), part / len(tiles))
                                      for tiles, part in zip(levels, share, strict=True)])
-        self._credit = np.concatenate([np.arange(len(tiles)) * _GOLDEN % 1 for tiles in levels])
+        self._credit = np.concatenate([        # larger tiles first, then in turn
+            np.arange(len(tiles)) * _GOLDEN % 1 + len(levels) - level
+            for level, tiles in enumerate(levels)])
 
     def next(self) -> Floats:
         """The tile whose turn it is, (4,)."""

@@ -1,6 +1,6 @@
-"""Which joints were seen and which guessed: the detector's confidence times agreement with the image.
+"""Which joints were seen, which guessed: the detector's confidence times agreement with the image.
 
-Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019, section 3.2: a joint
+Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019: a joint
 that moved otherwise than the pixels under it was not seen but guessed.
 """
 from __future__ import annotations
@@ -39,7 +39,7 @@ class FlowVisibility:
         """Forget the last frame."""
         self._image: Image | None = None                    # grey, small
         self._stamp_ns = 0
-        self._last: dict[int, tuple[Floats, Floats]] = {}   # id -> keypoints (17, 2), visibility (17,)
+        self._last: dict[int, tuple[Floats, Floats]] = {}   # id -> keypoints, visibility
 
     def update(self, tracks: Tracks, frame: Frame) -> Tracks:
         """The same tracks; joints that do not move with the image are believed less."""
