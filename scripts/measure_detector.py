@@ -3,7 +3,7 @@
     python scripts/measure_detector.py stills DATA/images
     python scripts/measure_detector.py video DATA/video/pedestrians.avi --tiles 1 2 4 --frames 300
 
-A labelled person is found when a prediction has an object keypoint similarity (COCO) of 0.5 or more.
+A labelled person is found when a prediction has an object keypoint similarity (COCO) of 0.5.
 """
 from __future__ import annotations
 

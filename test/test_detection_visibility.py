@@ -32,7 +32,7 @@ def tracks_of(keypoints: np.ndarray, person: int = 1) -> Tracks:
 
 @pytest.fixture
 def scene(rng):
-    """Two images, the second moved to the right, and joints that move with it but for one wrist."""
+    """Two images, the second moved to the right, and joints that move along but for one wrist."""
     wide = textured(rng, 700, 480)
     images = wide[:, STEP_PX:STEP_PX + 640].copy(), wide[:, :640].copy()
     before = rng.uniform((200, 100), (350, 380), (17, 2))

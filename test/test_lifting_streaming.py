@@ -13,9 +13,9 @@ from ros2_occpose.lifting.streaming import GatedMeta, StepNetwork
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
-from ros2_occpose.lifting.gated_network import GatedConfig, GatedNetwork
-from ros2_occpose.training import gated_graph
-from ros2_occpose.training.export import export
+from ros2_occpose.lifting.gated_network import GatedConfig, GatedNetwork  # noqa: E402
+from ros2_occpose.training import gated_graph  # noqa: E402
+from ros2_occpose.training.export import export  # noqa: E402
 
 T, J = 260, 17
 

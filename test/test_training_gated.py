@@ -18,16 +18,16 @@ from ros2_occpose.training.motion import Motion
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
-from ros2_occpose.lifting.gated_network import GatedConfig
-from ros2_occpose.training import gated, report
-from ros2_occpose.training.gated import (
+from ros2_occpose.lifting.gated_network import GatedConfig  # noqa: E402
+from ros2_occpose.training import gated, report  # noqa: E402
+from ros2_occpose.training.gated import (  # noqa: E402
     CHECKPOINT,
     Trainer,
     TrainingConfig,
     load_checkpoint,
     network_of,
 )
-from ros2_occpose.training.losses import lifting_loss, std_factor
+from ros2_occpose.training.losses import lifting_loss, std_factor  # noqa: E402
 
 TINY = TrainingConfig(network=GatedConfig(channels=16), minutes=0, steps=6, batch=2, frames=48,
                       short=32, validate_every=3)

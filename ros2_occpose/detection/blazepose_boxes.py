@@ -115,7 +115,7 @@ def decode(raw: Floats, logits: Floats, centres: Floats,
     """
     score = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(float), -100, 100)))
     likely = np.flatnonzero(score >= min_score)
-    pairs = raw[likely].astype(float).reshape(-1, 6, 2) / INPUT_PX  # (N, 6, 2) centre, size, 4 poi
+    pairs = raw[likely].astype(float).reshape(-1, 6, 2) / INPUT_PX  # (N, 6, 2)
     centre, half = pairs[:, 0] + centres[likely], pairs[:, 1] / 2
     points = pairs[:, 2:] + centres[likely, None]
     return np.hstack([centre - half, centre + half, points.reshape(-1, 8)]), score[likely]

@@ -23,7 +23,7 @@ except ImportError:
             self.callbacks: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
             self.sub = node.create_subscription(message_type, topic, self._tell, **options)
 
-        def registerCallback(self, callback: Callable[..., None],
+        def registerCallback(self, callback: Callable[..., None],  # noqa: N802, their name
                              *arguments: Any) -> None:
             """Call `callback(message, *arguments)` with each message."""
             self.callbacks.append((callback, arguments))
@@ -43,7 +43,7 @@ except ImportError:
             for index, source in enumerate(filters):
                 source.registerCallback(self._add, index)
 
-        def registerCallback(self, callback: Callable[..., None]) -> None:
+        def registerCallback(self, callback: Callable[..., None]) -> None:  # noqa: N802
             """Call `callback(*messages)` with each set."""
             self._callbacks.append(callback)
 

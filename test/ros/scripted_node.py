@@ -9,13 +9,13 @@ HERE = Path(__file__).resolve().parent
 sys.path[0] = str(HERE.parents[1])           # not this folder first: it is not the test runner's
 sys.path[1:1] = [str(HERE.parent), str(HERE)]
 
-from bench import ScriptedPipeline
-from scene import crowd
+from bench import ScriptedPipeline  # noqa: E402
+from scene import crowd  # noqa: E402
 
-from ros2_occpose.config import PipelineConfig
-from ros2_occpose.inference import load_session
-from ros2_occpose.ros.pose_node import PoseNode
-from ros2_occpose.ros.running import run_node
+from ros2_occpose.config import PipelineConfig  # noqa: E402
+from ros2_occpose.inference import load_session  # noqa: E402
+from ros2_occpose.ros.pose_node import PoseNode  # noqa: E402
+from ros2_occpose.ros.running import run_node  # noqa: E402
 
 
 def main(people: str = '2', seconds: str = '0') -> int:
