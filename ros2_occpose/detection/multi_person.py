@@ -1,8 +1,8 @@
 """Several people with networks made for one: those known are followed, new ones searched in tiles.
 
-Every frame the landmark network looks at the regions where people were, and the box network
-at a few tiles of the image for those who are not known yet. People who are known are painted over in the
-tiles, as the box network sees mostly one person a tile.
+Every frame the landmark network looks at the regions where people were, and the box network at a
+few tiles of the image for those who are not known yet. People who are known are painted over in
+the tiles, as the box network sees mostly one person a tile.
 """
 from __future__ import annotations
 
