@@ -61,6 +61,48 @@ def test_somebody_new_an_image_of_another_size_and_a_pause_say_nothing(scene):
         np.testing.assert_array_equal(later.visibility, 0.9)
 
 
+def watch(steps_px: np.ndarray, wrist_px: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Visibility (17,) after people walked over a still background at 30 Hz.
+
+    Args:
+        steps_px: Where the image has moved to in each frame, (T, 2).
+        wrist_px: Where the wrist is meant to be besides, (T, 2).
+        rng: Texture and joints.
+    """
+    wide = textured(rng, 800, 640)
+    joints = rng.uniform((250, 150), (400, 430), (17, 2))
+    judge = load_visibility(DetectionConfig())
+    for k, (step, wrist) in enumerate(zip(steps_px, wrist_px, strict=True)):
+        x, y = 60 - np.rint(step).astype(int)
+        keypoints = joints + np.rint(step)
+        keypoints[WRIST] += wrist
+        last = judge.update(tracks_of(keypoints),
+                            frame_of(wide[y:y + 480, x:x + 640].copy(), k * 33_000_000))
+    return last.visibility[0]
+
+
+def test_a_joint_that_slides_off_slowly_is_distrusted_in_the_end(rng):
+    walk = np.arange(15)[:, None] * np.array([2.0, 0.0])       # 0.007 of the height a frame
+    slide = np.arange(15)[:, None] * np.array([0.0, 8.0])      # 0.03: one frame says little
+    assert watch(walk[:2], slide[:2], rng)[WRIST] > 0.8
+    late = watch(walk, slide, rng)
+    assert late[WRIST] < 0.4
+    assert np.delete(late, WRIST).min() > 0.85
+
+
+def test_jitter_of_the_detector_is_no_guess(rng):
+    walk = np.arange(15)[:, None] * np.array([2.0, 1.0])
+    assert watch(walk, rng.normal(0, 3, (15, 2)), rng)[WRIST] > 0.7
+
+
+def test_a_tiny_image_says_nothing(rng):
+    judge = load_visibility(DetectionConfig())
+    for k in range(3):
+        seen = judge.update(tracks_of(rng.uniform(0, 8, (17, 2))),
+                            frame_of(np.zeros((8, 8, 3), np.uint8), k * 33_000_000))
+    np.testing.assert_array_equal(seen.visibility, 0.9)
+
+
 def test_without_flow_tracks_stay_as_they_are(scene):
     images, before, after = scene
     judge = load_visibility(DetectionConfig(flow=False))

@@ -63,7 +63,7 @@ class MultiPersonDetector:
         people = Sightings.none()
         for _ in range(_ROUNDS):
             found = self._boxes(image, tiles, people.keypoints_px, people.regions[:, 2])
-            regions = _apart(found.regions, people.regions)
+            regions = found.regions
             views = [people]
             for _ in range(_PASSES):
                 views.append(read_people(self._landmarks(image, regions), *size))
