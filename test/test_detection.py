@@ -110,11 +110,13 @@ def test_nobody_is_found_where_nobody_is(detector, shape):
 
 
 def test_people_on_labelled_stills_are_found(detector, shared_data):
-    """The notes' recall with tiles down to a fifth is 34 of 44 with 113 predictions."""
-    hits, labelled, predicted = MEASURE['measure_stills'](shared_data / 'images', 0.15)
+    """31 of 35 with 58 predictions when written; asked for: 34 of 44 with 113 predictions."""
+    hits, labelled, predicted = MEASURE['measure_stills'](shared_data / 'images',
+                                                          DetectionConfig().min_score)
     assert labelled == 35
-    assert hits / labelled >= 34 / 44
-    assert predicted / labelled <= 113 / 44
+    assert hits / labelled > 34 / 44
+    assert hits >= 29
+    assert predicted <= 2 * labelled
 
 
 def test_pedestrians_stay_alive_at_one_tile_a_frame(detector, shared_data):
