@@ -16,6 +16,7 @@ from ros2_occpose.recording.poses_jsonl import read_jsonl
 from ros2_occpose.recording.typestore import typestore
 
 FRAMES, FPS = 20, 10
+DISCOVERY_S = 3.0        # recorder and node have to find each other before the player starts
 Run = Callable[..., Process]
 
 
@@ -50,6 +51,7 @@ def test_a_video_goes_through_the_node_into_files(run: Run, video: Path, tmp_pat
     recorder.wait_for('Recording into')
     node = run(SCRIPTED_NODE)
     node.wait_for('Listening to /image')
+    time.sleep(DISCOVERY_S)
     player = play(run, video)
     assert player.end() == 0, player.said
     assert f'Played {FRAMES} images' in player.said
