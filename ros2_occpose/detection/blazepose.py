@@ -47,9 +47,10 @@ class Sightings:
     def is_usable(self) -> NDArray[np.bool_]:
         """Who was seen somewhere in the image and can be followed, (N,)."""
         area = (self.boxes_px[:, 2:] - self.boxes_px[:, :2]).prod(-1)
-        return np.isfinite(self.regions).all(-1) & (self.regions[:, 2] >= _LEAST_SIDE) & (area > 0)
+        large = (self.regions[:, 2] >= _LEAST_SIDE) & (area > 0)
+        return np.asarray(np.isfinite(self.regions).all(-1) & large)
 
-    def of(self, chosen: NDArray) -> Sightings:
+    def of(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Sightings:
         """Some of them: indices or a mask."""
         return Sightings(self.keypoints_px[chosen], self.scores[chosen], self.score[chosen],
                          self.boxes_px[chosen], self.regions[chosen])
@@ -87,13 +88,13 @@ def _boxes(points_px: Floats, seen: Floats, width: int, height: int) -> Floats:
     high = np.where(usable, points_px, -np.inf).max(axis=1, initial=-np.inf)
     margin = 0.05 * (high - low)
     boxes = np.nan_to_num(np.hstack([low - margin, high + margin]), nan=0.0, posinf=0, neginf=0)
-    return np.clip(boxes, 0, (width, height, width, height))
+    return np.asarray(np.clip(boxes, 0, (width, height, width, height)))
 
 
 def _logit(probability: Floats) -> Floats:
     p = np.clip(probability, 1e-4, 1 - 1e-4)
-    return np.log(p / (1 - p))
+    return np.asarray(np.log(p / (1 - p)))
 
 
 def _sigmoid(logit: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-logit))
+    return np.asarray(1.0 / (1.0 + np.exp(-logit)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ _STRIDES = (8, 16, 32, 32, 32)
 _NOBODY = np.zeros((0, 17, 2))
 _OVERLAP = 0.3      # intersection over union from which two boxes mean one person
 
-Run = Callable[[Mapping[str, NDArray]], dict[str, NDArray]]
+Run = Callable[[Mapping[str, NDArray[Any]]], dict[str, NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class BoxNetwork:
             found.append(Candidates(regions_from_axes(points_px[:, 0], points_px[:, 1]), score))
         return merged(found)
 
-    def _decoded(self, outputs: Mapping[str, NDArray]) -> tuple[Floats, Floats]:
+    def _decoded(self, outputs: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats]:
         return decode(outputs['boxes'][0], outputs['scores'][0, :, 0], self._anchors,
                       self._min_score)
 

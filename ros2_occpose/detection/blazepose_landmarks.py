@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..skeleton import BLAZEPOSE33
 from ..types import Floats, Image
@@ -37,11 +36,6 @@ class Landmarks:
 
     def __len__(self) -> int:
         return len(self.person)
-
-    def of(self, chosen: NDArray) -> Landmarks:
-        """Some of them: indices or a mask."""
-        return Landmarks(self.points_px[chosen], self.visibility[chosen], self.presence[chosen],
-                         self.peak[chosen], self.person[chosen], self.next_regions[chosen])
 
 
 class LandmarkNetwork:
@@ -116,4 +110,4 @@ def refine(points: Floats, heat: Floats) -> tuple[Floats, Floats]:
 
 
 def _sigmoid(logits: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-np.clip(logits.astype(float), -50, 50)))
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits.astype(float), -50, 50))))

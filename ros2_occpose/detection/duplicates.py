@@ -31,7 +31,7 @@ def keypoint_similarity(a_px: Floats, b_px: Floats, size_px: Floats,
     """
     distance = np.linalg.norm(a_px[:, None, joints] - b_px[None, :, joints], axis=-1)   # (N, M, K)
     reach = np.maximum(size_px, 1e-9)[..., None] * 2 * SPREAD[joints]
-    return np.exp(-0.5 * (distance / reach) ** 2).mean(-1)
+    return np.asarray(np.exp(-0.5 * (distance / reach) ** 2).mean(-1))
 
 
 def without_duplicates(keypoints_px: Floats, boxes_px: Floats, regions: Floats,
@@ -67,20 +67,23 @@ def same_place(a: Floats, b: Floats) -> NDArray[np.bool_]:
 
 def _is_part(boxes_px: Floats) -> NDArray[np.bool_]:
     """Whether box n is small and lies within box m, (N, N)."""
-    shared = intersection(boxes_px, boxes_px)
-    area = np.clip(boxes_px[:, 2:] - boxes_px[:, :2], 0, None).prod(-1)
-    return (shared > _SAME_PART * area[:, None]) & (area[:, None] < _SMALL * area)
+    area = _area(boxes_px)
+    within = intersection(boxes_px, boxes_px) > _SAME_PART * area[:, None]
+    return np.asarray(within & (area[:, None] < _SMALL * area))
 
 
 def intersection(a: Floats, b: Floats) -> Floats:
     """Shared area (N, M) of boxes (N, 4) and (M, 4)."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.clip(high - low, 0, None).prod(-1)
+    return np.asarray(np.clip(high - low, 0, None).prod(-1))
 
 
 def iou(a: Floats, b: Floats) -> Floats:
     """Intersection over union (N, M) of boxes (N, 4) and (M, 4)."""
     shared = intersection(a, b)
-    area_a, area_b = (np.clip(x[:, 2:] - x[:, :2], 0, None).prod(-1) for x in (a, b))
-    return shared / np.maximum(area_a[:, None] + area_b - shared, 1e-9)
+    return np.asarray(shared / np.maximum(_area(a)[:, None] + _area(b) - shared, 1e-9))
+
+
+def _area(boxes: Floats) -> Floats:
+    return np.asarray(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1))

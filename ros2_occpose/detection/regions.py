@@ -33,8 +33,9 @@ def crop(image: Image, region: Floats, size: int, border: int = BORDER_REPEAT) -
     adds: the landmark network was trained like that and is sensitive to it.
     """
     matrix = image_from_crop(region, size)
-    return cv2.warpAffine(image, matrix, (size, size),
-                          flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border)
+    pixels = cv2.warpAffine(image, matrix, (size, size), borderMode=border,
+                            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return np.asarray(pixels, np.uint8)
 
 
 def image_from_crop(region: Floats, size: float) -> Floats:
@@ -52,8 +53,8 @@ def to_image(points: Floats, regions: Floats, size: float = 1.0) -> Floats:
     right = np.column_stack([np.cos(angle), np.sin(angle)]) * side[:, None] / size      # (N, 2)
     down = np.column_stack([-right[:, 1], right[:, 0]])
     offset = points - size / 2
-    return (offset[..., :1] * right[:, None] + offset[..., 1:] * down[:, None]
-            + regions[:, None, :2])
+    turned = offset[..., :1] * right[:, None] + offset[..., 1:] * down[:, None]
+    return np.asarray(turned + regions[:, None, :2])
 
 
 def to_crop(points_px: Floats, regions: Floats, size: float = 1.0) -> Floats:
@@ -64,13 +65,7 @@ def to_crop(points_px: Floats, regions: Floats, size: float = 1.0) -> Floats:
     offset = points_px - regions[:, None, :2]
     local = np.stack([(offset * right[:, None]).sum(-1),
                       (offset * down[:, None]).sum(-1)], axis=-1)
-    return local * (size / side)[:, None, None] + size / 2
-
-
-def bounds(regions: Floats) -> Floats:
-    """Upright boxes (N, 4) x0 y0 x1 y1 of the squares with their turn undone."""
-    half = regions[:, 2:3] / 2
-    return np.hstack([regions[:, :2] - half, regions[:, :2] + half])
+    return np.asarray(local * (size / side)[:, None, None] + size / 2)
 
 
 def _wrapped(angle: Floats) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..skeleton import COCO17
 from ..types import Floats, Frame, Image, Tracks
@@ -42,9 +43,9 @@ class Unchanged:
 class _Person:
     """Somebody in the last frame."""
 
-    keypoints_px: Floats    # (17, 2)
-    seen: Floats            # (17,) whether the detector saw the joint
-    stray: Floats           # (17, 2) how far it left the motion of the image, in heights
+    keypoints_px: Floats        # (17, 2)
+    seen: NDArray[np.bool_]     # (17,) whether the detector saw the joint
+    stray: Floats               # (17, 2) how far it left the motion of the image, in heights
 
 
 class FlowVisibility:
@@ -67,9 +68,12 @@ class FlowVisibility:
         image = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
         step_s = (frame.stamp_ns - self._stamp_ns) / 1e9
         ids = tracks.ids.tolist()
-        strays = {}
-        if not self._people.keys().isdisjoint(ids) and self._is_comparable(image, step_s):
-            flow_px = self._dis.calc(self._image, image, None) / scale
+        strays: dict[int, Floats] = {}
+        last = self._image
+        if (last is not None and last.shape == image.shape and min(image.shape) >= _LEAST_PX
+                and 0 < step_s <= _LONGEST_S and not self._people.keys().isdisjoint(ids)):
+            empty = np.zeros((*image.shape, 2), np.float32)
+            flow_px = np.asarray(self._dis.calc(last, image, empty)) / scale
             strays = {person: _stray(self._people[person], tracks, row, flow_px, scale, step_s)
                       for row, person in enumerate(ids) if person in self._people}
         still = np.zeros((len(COCO17.joints), 2))
@@ -79,10 +83,6 @@ class FlowVisibility:
                                         stray[row]) for row, person in enumerate(ids)}
         trust = np.exp(-0.5 * (np.linalg.norm(stray, axis=-1) / _SPREAD) ** 2)      # (N, 17)
         return tracks.with_visibility(tracks.visibility * trust)
-
-    def _is_comparable(self, image: Image, step_s: float) -> bool:
-        return (self._image is not None and self._image.shape == image.shape
-                and min(image.shape) >= _LEAST_PX and 0 < step_s <= _LONGEST_S)
 
 
 def _stray(last: _Person, tracks: Tracks, row: int, flow_px: Floats, scale: float,
