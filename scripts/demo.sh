@@ -163,7 +163,7 @@ wait_for 'Recording into' "$recorder_pid" "$output/recorder.log"
 
 say "playing $seconds s of $(basename "$video") in real time (log of the node: $output/node.log)"
 start player play_node -p "input:=$video" -p "seconds:=$(python3 -c "print(float('$seconds'))")" \
-  -p "hfov_deg:=$(python3 -c "print(float('$hfov'))")"
+  -p listeners:=2 -p "hfov_deg:=$(python3 -c "print(float('$hfov'))")"
 player_pid=$started
 wait "$player_pid" || { tail -n 20 "$output/player.log" >&2; fail "the player failed."; }
 player_pid=''

@@ -41,7 +41,8 @@ class PlayConfig(Validated):
     seconds: float = param(0.0, 'Only the beginning [s]; 0: all.', ge=0)
     loop: bool = param(False, 'Start again at the end; the stamps go on.')
     frame_id: str = param('camera', 'Optical frame of the camera.')
-    wait_s: float = param(60.0, 'Longest wait for somebody to listen [s].', ge=0)
+    listeners: int = param(1, 'How many must listen to camera_info before it begins.', ge=0)
+    wait_s: float = param(60.0, 'Longest wait for them, and for one of image [s].', ge=0)
     linger_s: float = param(1.0, 'Wait at the end, for the last answers [s].', ge=0)
 
 
@@ -99,15 +100,20 @@ class PlayNode(Node):
 
     def _wait_for_listeners(self) -> bool:
         deadline = time.monotonic() + self._config.wait_s
-        while not (self._images.get_subscription_count() and self._infos.get_subscription_count()):
+        wanted = self._config.listeners
+        while True:
+            images = self._images.get_subscription_count()
+            infos = self._infos.get_subscription_count()
+            if images >= min(wanted, 1) and infos >= wanted:
+                return True
             if self._stopping.wait(POLL_S):
                 return False
             if time.monotonic() >= deadline:
                 self.get_logger().warning(
-                    f'Nobody listens to {self._images.topic_name} and {self._infos.topic_name} '
-                    f'after {self._config.wait_s:g} s; playing nevertheless.')
-                break
-        return True
+                    f'Expected listeners to {self._images.topic_name} and {wanted} to '
+                    f'{self._infos.topic_name}, got {images} and {infos} after '
+                    f'{self._config.wait_s:g} s; playing nevertheless.')
+                return True
 
     def _play_all(self) -> None:
         step_ns = round(NS_PER_S / self._source.fps / self._config.rate)

@@ -62,6 +62,7 @@ class RecordNode(Node):
         except OSError as error:
             raise InputError(f'Cannot make the folder {folder}: {error.strerror}.') from error
         self.frames = 0
+        self._silent: dict[int, str] = {}       # channel -> topic, until its first message
         self._bag, self._lines = McapWriter(folder / 'poses.mcap'), PosesJsonl(
             folder / 'poses.jsonl')
         for topic, (message_type, latched) in TOPICS.items():
@@ -88,9 +89,12 @@ class RecordNode(Node):
                        else ReliabilityPolicy.RELIABLE)
         qos = QoSProfile(depth=DEPTH, durability=durability, reliability=reliability)
         store = self._store_humans if topic == 'humans' else self._store
+        self._silent[channel] = topic
         self.create_subscription(kind, topic, partial(store, channel), qos, raw=True)
 
     def _store(self, channel: int, data: bytes) -> None:
+        if topic := self._silent.pop(channel, None):
+            self.get_logger().info(f'Receiving {topic}.')
         self._bag.write(channel, self.get_clock().now().nanoseconds, data)
 
     def _store_humans(self, channel: int, data: bytes) -> None:

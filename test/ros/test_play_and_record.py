@@ -16,7 +16,6 @@ from ros2_occpose.recording.poses_jsonl import read_jsonl
 from ros2_occpose.recording.typestore import typestore
 
 FRAMES, FPS = 20, 10
-DISCOVERY_S = 3.0        # recorder and node have to find each other before the player starts
 Run = Callable[..., Process]
 
 
@@ -51,8 +50,8 @@ def test_a_video_goes_through_the_node_into_files(run: Run, video: Path, tmp_pat
     recorder.wait_for('Recording into')
     node = run(SCRIPTED_NODE)
     node.wait_for('Listening to /image')
-    time.sleep(DISCOVERY_S)
-    player = play(run, video)
+    recorder.wait_for('Receiving skeleton_model')       # the two have found each other
+    player = play(run, video, '-p', 'listeners:=2')
     assert player.end() == 0, player.said
     assert f'Played {FRAMES} images' in player.said
     assert recorder.stop(signal.SIGINT) == 0, recorder.said
@@ -81,7 +80,7 @@ def test_what_was_recorded_before_a_kill_can_be_read(run: Run, video: Path,
     recorder.wait_for('Recording into')
     node = run(SCRIPTED_NODE)
     node.wait_for('Listening to /image')
-    play(run, video, '-p', 'loop:=true', '-p', 'rate:=3.0')
+    play(run, video, '-p', 'loop:=true', '-p', 'rate:=3.0', '-p', 'listeners:=2')
     jsonl = out / 'poses.jsonl'
     deadline = time.monotonic() + 20
     while len(jsonl.read_text().splitlines()) < 40 and time.monotonic() < deadline:
