@@ -4,11 +4,11 @@ from __future__ import annotations
 from ..config import LiftingConfig
 from ..inference import OpenModel
 from ..types import Lifter
-from .clip import lift_clip
+from .clip import lift_clip, lift_sequences
 from .lifter import StreamingLifter
 from .streaming import StepNetwork
 
-__all__ = ['lift_clip', 'load_lifter']
+__all__ = ['lift_clip', 'lift_sequences', 'load_lifter']
 
 
 def load_lifter(config: LiftingConfig, open_model: OpenModel) -> Lifter:

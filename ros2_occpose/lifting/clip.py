@@ -10,7 +10,7 @@ from ..inference import Session
 from ..skeleton import COCO17, H36M17
 from ..types import Bools, Floats, require_shape
 from .lifter import StreamingLifter
-from .normalise import BodyState, normalise
+from .sequence import normalise_sequences
 from .streaming import FPS, GatedMeta, StepNetwork
 
 
@@ -77,16 +77,39 @@ def _both_ways(session: Session, rays: Floats, seen: Bools, fps: float,
     both = np.where(exact[:, None] >= 0, seen[exact], seen[low] & seen[high])
     between = rays[low] * (1 - share[:, None, None]) + rays[high] * share[:, None, None]
     nearest = np.where(share < 0.5, low, high)
-    rotation = None if world_from_camera is None else world_from_camera[nearest, :3, :3]
-    state, features, views = BodyState.fresh(1), [], []
-    for s in range(len(grid)):
-        turn = None if rotation is None or s == 0 else rotation[s].T @ rotation[s - 1]
-        state, x, view = normalise(state, between[s:s + 1], both[s:s + 1], turn)
-        features.append(x)
-        views.append(view)
-    out = session({'features': np.stack(features, 1), 'seen': both[None].astype(np.float32)})
-    joints = out['joints'][0].astype(float) @ np.swapaxes(np.concatenate(views), -1, -2)
-    return _at(times, grid, joints), _at(times, grid, out['std'][0].astype(float))
+    rotation = None if world_from_camera is None else world_from_camera[None, nearest, :3, :3]
+    joints, std = lift_sequences(session, between[None], both[None], rotation)
+    return _at(times, grid, joints[0]), _at(times, grid, std[0])
+
+
+def lift_sequences(session: Session, rays: Floats, seen: Bools,
+                   rotation: Floats | None = None) -> tuple[Floats, Floats]:
+    """Joints (B, T, 17, 3) [m] around the hip in camera axes, and their std (B, T, 17) [m].
+
+    Args:
+        session: An opened lifting network.
+        rays: coco17 in the undistorted image at 30 Hz, (B, T, 17, 2); anything where not seen.
+        seen: (B, T, 17).
+        rotation: Of the cameras, (B, T, 3, 3) world_from_camera, where known.
+
+    Raises:
+        ModelError: The network does not fit this package.
+    """
+    batch, frames = seen.shape[:2]
+    require_shape('rays', rays, batch, frames, len(COCO17.joints), 2)
+    turn = None
+    if rotation is not None:
+        require_shape('rotation', rotation, batch, frames, 3, 3)
+        turn = np.tile(np.eye(3), (batch, frames, 1, 1))
+        turn[:, 1:] = np.swapaxes(rotation[:, 1:], -1, -2) @ rotation[:, :-1]
+    meta = GatedMeta.of(session)
+    inputs = normalise_sequences(rays, seen, turn, fill='hold')
+    if meta.causal:
+        joints, std = StepNetwork(session).sequence(inputs.features, inputs.seen)
+    else:
+        out = session({'features': inputs.features, 'seen': inputs.seen})
+        joints, std = out['joints'], out['std']
+    return inputs.to_camera(joints.astype(float)), std.astype(float)
 
 
 def _at(times: Floats, grid: Floats, values: Floats) -> Floats:

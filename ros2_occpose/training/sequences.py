@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..lifting.normalise import BodyState, normalise
+from ..lifting.sequence import Fill, normalise_sequences
 from ..skeleton import COCO17
 from ..types import Bools, Floats
 from .bodies import draw_bodies
@@ -27,7 +27,7 @@ class Sequences:
     """B sequences of T frames, from a person's first frame on."""
 
     features: Floats       # (B, T, FEATURES)
-    seen: Bools            # (B, T, 17) coco17
+    seen: Floats           # (B, T, 17) coco17, 1 where seen
     target: Floats         # (B, T, 17, 3) [m] h36m17 around the hip, in the axes of the view
     counts: Bools          # (B, T) frames worth learning from
 
@@ -87,23 +87,14 @@ def slow(rays: Floats, seen: Bools, every: int) -> tuple[Floats, Bools]:
     return rays[before] * (1 - share) + rays[after] * share, seen[before] & seen[after]
 
 
-def to_sequences(clips: Clips) -> Sequences:
-    """The clips as the network sees them; runs the live normalisation frame by frame."""
-    batch, frames = clips.seen.shape[:2]
-    state = BodyState.fresh(batch)
-    features, turns = [], []
-    for t in range(frames):
-        state, x, turn = normalise(
-            state, clips.rays[:, t], clips.seen[:, t], clips.now_from_last[:, t]
-        )
-        features.append(x.astype(np.float32))
-        turns.append(turn)
-    view = np.stack(turns, 1)                                                      # (B, T, 3, 3)
+def to_sequences(clips: Clips, fill: Fill = 'hold') -> Sequences:
+    """The clips as a network sees them; runs the live normalisation frame by frame."""
+    inputs = normalise_sequences(clips.rays, clips.seen, clips.now_from_last, fill=fill)
     around = clips.joints_camera - clips.joints_camera[:, :, :1]
-    target = around @ view  # rows: view_from_camera @ p
     since = frames_since(clips.seen.any(-1))
     return Sequences(
-        np.stack(features, 1), clips.seen, target.astype(np.float32), since <= FORGET_S * FPS
+        inputs.features, inputs.seen, inputs.to_view(around).astype(np.float32),
+        since <= FORGET_S * FPS
     )
 
 
