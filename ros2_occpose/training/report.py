@@ -90,7 +90,8 @@ def _score(session: Session, motions: Sequence[Motion], protocol: str, seed: int
     body_camera = cameras.to_camera(body)
     rays, _ = observe(rng, body_camera, cameras.half_view)
     seen = ~_masks(rng, protocol, *rays.shape[:3])
-    sequences = to_sequences(Clips(rays, seen, cameras.now_from_last(), h36m_of(body_camera)))
+    sequences = to_sequences(Clips(
+        rays, seen, seen, cameras.now_from_last(), h36m_of(body_camera)))
     joints, std = _answers(session, sequences.features, seen.astype(np.float32))
     return _judge(joints, std, sequences.target.astype(float), seen, valid & sequences.counts)
 

@@ -40,10 +40,10 @@ class Clips:
     """B people as cameras saw them, before normalisation."""
 
     rays: Floats           # (B, T, 17, 2) coco17 as detected
-    seen: Bools  # (B, T, 17)
-    now_from_last: (
-        Floats  # (B, T, 3, 3) camera rotation between frames; the identity where unknown
-    )
+    seen: Bools            # (B, T, 17) detected and not hidden
+    detected: Bools        # (B, T, 17) the same without any occlusion
+    # (B, T, 3, 3) camera rotation between frames; the identity where unknown
+    now_from_last: Floats
     joints_camera: Floats  # (B, T, 17, 3) [m] true h36m17
 
 
@@ -54,14 +54,16 @@ def draw_clips(
     body = draw_bodies(rng, motions, weights, batch, frames)
     cameras = draw_cameras(rng, body[:, :, :_J].mean(2).astype(float))
     body_camera = cameras.to_camera(body.astype(float))                            # (B, T, 18, 3)
-    rays, seen = observe(rng, body_camera, cameras.half_view)
+    rays, detected = observe(rng, body_camera, cameras.half_view)
     middle = body_camera[:, :, _MIDDLE].mean(2, keepdims=True)
-    seen &= ~draw_masks(rng, (body_camera[:, :, :_J] - middle)[..., :2])
+    seen = detected & ~draw_masks(rng, (body_camera[:, :, :_J] - middle)[..., :2])
     for row in np.flatnonzero(rng.random(batch) < 0.25):
-        rays[row], seen[row] = slow(rays[row], seen[row], int(rng.integers(2, 4)))
+        every = int(rng.integers(2, 4))
+        _, detected[row] = slow(rays[row], detected[row], every)
+        rays[row], seen[row] = slow(rays[row], seen[row], every)
     turn = cameras.now_from_last()
     turn[rng.random(batch) < 0.4] = np.eye(3)  # pose of the camera unknown
-    return Clips(rays, seen, turn, h36m_of(body_camera))
+    return Clips(rays, seen, detected, turn, h36m_of(body_camera))
 
 
 def observe(rng: Generator, body_camera: Floats, half_view: Floats) -> tuple[Floats, Bools]:
@@ -87,11 +89,15 @@ def slow(rays: Floats, seen: Bools, every: int) -> tuple[Floats, Bools]:
     return rays[before] * (1 - share) + rays[after] * share, seen[before] & seen[after]
 
 
-def to_sequences(clips: Clips, fill: Fill = 'hold') -> Sequences:
-    """The clips as a network sees them; runs the live normalisation frame by frame."""
-    inputs = normalise_sequences(clips.rays, clips.seen, clips.now_from_last, fill=fill)
+def to_sequences(clips: Clips, fill: Fill = 'hold', *, occlusion: bool = True) -> Sequences:
+    """The clips as a network sees them; runs the live normalisation frame by frame.
+
+    Without `occlusion` nothing is hidden but what the detector lost.
+    """
+    seen = clips.seen if occlusion else clips.detected
+    inputs = normalise_sequences(clips.rays, seen, clips.now_from_last, fill=fill)
     around = clips.joints_camera - clips.joints_camera[:, :, :1]
-    since = frames_since(clips.seen.any(-1))
+    since = frames_since(seen.any(-1))
     return Sequences(
         inputs.features, inputs.seen, inputs.to_view(around).astype(np.float32),
         since <= FORGET_S * FPS
