@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from ros2_occpose.lifting.normalise import BodyState, normalise
-from ros2_occpose.skeleton import COCO17, H36M17
+from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
 from ros2_occpose.training.bodies import draw_bodies, mirror, reshape, sampling_weights
+from ros2_occpose.training.bvh import axis_rotations
 from ros2_occpose.training.cameras import KINDS, draw_cameras, wobble
 from ros2_occpose.training.detections import HEIGHT_M, ar1, bursts, detect
 from ros2_occpose.training.motion import BODY, Motion, h36m_of
 from ros2_occpose.training.occlusion import blackouts, draw_masks, random_masks
+from ros2_occpose.training.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
 from ros2_occpose.training.sequences import (
     Clips,
     draw_clips,
@@ -24,19 +26,12 @@ LEFT, RIGHT = BODY.index('left_wrist'), BODY.index('right_wrist')
 
 def stickman(frames: int = 60, name: str = 'toy/one') -> Motion:
     """Somebody who faces -y, stretches the left arm out to +x, and walks slowly along +x."""
-    left = {'nose': (0, -0.1, 1.6), 'eye': (0.03, -0.08, 1.63), 'ear': (0.07, 0, 1.61),
-            'shoulder': (0.17, 0, 1.4), 'elbow': (0.45, 0, 1.4), 'wrist': (0.7, 0, 1.4),
-            'hip': (0.09, 0, 0.9), 'knee': (0.1, 0, 0.5), 'ankle': (0.1, 0, 0.08),
-            'head': (0, 0, 1.72)}
-    points = []
-    for joint in BODY:
-        side, _, part = joint.rpartition('_')
-        x, y, z = left[part]
-        points.append((-x if side == 'right' else x, y, z))
-    body = np.array(points)
-    body[RIGHT] = (-0.2, 0, 0.9)
-    walk = np.arange(frames)[:, None, None] * (0.02, 0.0, 0.0)
-    return Motion(name=name, subject='', split='train', body=(body + walk).astype(np.float32))
+    rotations = np.tile(np.eye(3), (frames, len(SMPL24.joints), 1, 1))     # both arms stretched
+    rotations[:, 0] = Z_UP_FROM_Y_UP
+    rotations[:, SMPL24.index('right_shoulder')] = axis_rotations(np.array(np.pi / 2), 2)
+    root = np.arange(frames)[:, None] * (0.02, 0.0, 0.0) + (0.0, 0.0, 1.0)
+    return Motion(name=name, subject='', split='train', rotations=rotations.astype(np.float32),
+                  root=root.astype(np.float32), offsets=TYPICAL_OFFSETS.astype(np.float32))
 
 
 def test_a_mirrored_person_uses_the_other_hand() -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from walker import Walker, walk
 
 from ros2_occpose.commands import export as export_command
 from ros2_occpose.commands import train as train_command
 from ros2_occpose.errors import ConfigError, DataError
 from ros2_occpose.inference import load_session
-from ros2_occpose.skeleton import H36M17
+from ros2_occpose.skeleton import SMPL24
+from ros2_occpose.training.bvh import axis_rotations
 from ros2_occpose.training.motion import Motion
+from ros2_occpose.training.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
@@ -37,10 +38,19 @@ def walkers(_: Path, splits: tuple[str, ...]) -> list[Motion]:
     """Walking people instead of motion capture."""
     motions = []
     for k in range(3):
-        h36m, coco = walk(Walker([(0, 0, 0), (4, 3 + k, 1)], phase=k), np.arange(100) / 30)
-        head = h36m[:, H36M17.index('head'), None]
+        phase = np.arange(100) / 5 + k
+        rotations = np.tile(np.eye(3), (100, len(SMPL24.joints), 1, 1))
+        rotations[:, 0] = Z_UP_FROM_Y_UP
+        for side, sign in (('left', 1), ('right', -1)):
+            rotations[:, SMPL24.index(f'{side}_hip')] = axis_rotations(
+                sign * 0.4 * np.sin(phase), 0)
+            rotations[:, SMPL24.index(f'{side}_shoulder')] = axis_rotations(
+                np.full(100, -sign * 1.4), 2)
+        root = np.linspace((0, 0, 0.95), (4, 3 + k, 0.95), 100)
         motions.append(Motion(name=f'walk/{k}', subject='', split=splits[0],
-                              body=np.concatenate([coco, head], 1).astype(np.float32)))
+                              rotations=rotations.astype(np.float32),
+                              root=root.astype(np.float32),
+                              offsets=TYPICAL_OFFSETS.astype(np.float32)))
     return motions
 
 

@@ -136,7 +136,7 @@ def motions(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(shared_data / 'mocap' / name)
     motions = load_motions(folder)
-    assert len(motions) == len(SOME)
+    assert len({motion.name.partition('#')[0] for motion in motions}) == len(SOME)
     return motions
 
 
@@ -153,8 +153,7 @@ def test_the_real_clips_are_people(motions: list[Motion]) -> None:
             assert abs(thigh.mean() - 0.4) < 0.06, motion.name
             assert abs(length(f'{side}_knee', f'{side}_ankle').mean() - 0.43) < 0.06, motion.name
             assert abs(length(f'{side}_elbow', f'{side}_wrist').mean() - 0.25) < 0.03, motion.name
-            # frames of 62 ms are filled up with straight lines
-            assert thigh.std() < (0.02 if 'backflip' in motion.name else 0.002), motion.name
+            assert thigh.std() < 1e-5, motion.name
         assert -0.6 < body[..., 2].min() < 0.3, motion.name
         assert 1.5 < body[..., 2].max() < 3.5, motion.name
 

@@ -9,52 +9,54 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
-from ..skeleton import COCO17, H36M17, conversion
+from ..skeleton import COCO17, H36M17, SMPL24, conversion
 from ..types import Floats
 from .bvh import read_bvh
+from .kinematics import BODY, body_points, forward
 from .mocap_text import read_deepmimic, read_expmap
+from .proportions import like_people
+from .recordings import from_cmu, from_daz, from_deepmimic
+from .retarget import Recording, between, retarget
 
 logger = logging.getLogger(__name__)
 
 FPS = 30.0
-BODY = (*COCO17.joints, 'head')  # the 18 points that everything else derives from; head = its top
 SPLITS = ('train', 'validation', 'test')
 
 _TEST_CLIPS = {'salsa/14', 'salsa/29', 'salsa/15', 'salsa/30'}
 _TEST_SUBJECTS = {'49', '88', '90'}
 _VALIDATION_CLIPS = {'salsa/07', 'salsa/22', 'martial/08', 'indian/14'}
 _VALIDATION_SUBJECTS = {'139', '09'}
-_LIMBS = ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
-_DAZ = ('Shldr', 'ForeArm', 'Hand', 'Thigh', 'Shin', 'Foot')
 
-# points of the face in the head's frame [m]: left, up, forward of the named joint
-_FACE = {
-    'nose': (0.0, 0.0, 0.105),
-    'left_eye': (0.032, 0.035, 0.08),
-    'right_eye': (-0.032, 0.035, 0.08),
-    'left_ear': (0.075, 0.015, 0.0),
-    'right_ear': (-0.075, 0.015, 0.0),
-    'head': (0.0, 0.135, 0.005),
-}
+_FASTEST_PELVIS, _FASTEST = 45.0, 100.0     # turn of the pelvis and of other joints [deg a frame]
+_AROUND_JUMP = 6                            # frames left out on each side of a jump
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Motion:
     """One person's recorded movement."""
 
     name: str               # e.g. 'salsa/14'
     subject: str            # CMU subject, '' where unknown
     split: str              # train, validation or test
-    body: Floats            # (T, 18, 3) [m], z up: BODY
+    rotations: Floats       # (T, 24, 3, 3) of smpl24 joints in the parent's axes, z up
+    root: Floats            # (T, 3) [m] of the pelvis
+    offsets: Floats         # (24, 3) [m] of each joint from its parent, in the parent's axes
     fps: float = FPS
 
     def __len__(self) -> int:
-        return len(self.body)
+        return len(self.root)
+
+    @cached_property
+    def body(self) -> Floats:
+        """(T, 18, 3) [m], z up: BODY."""
+        return body_points(*forward(self.rotations, self.root, self.offsets))
 
     @property
     def joints_coco(self) -> Floats:
@@ -105,102 +107,83 @@ def load_motions(data: Path, splits: tuple[str, ...] = SPLITS) -> list[Motion]:
 
 def _all(data: Path) -> Iterator[Motion]:
     for path in sorted(data.glob('bvh/*/*.bvh')):
-        yield _from_bvh(path)
+        yield from _from_bvh(path)
     for path in sorted(data.glob('deepmimic/**/*.txt')):
         if path.name != 'humanoid3d.txt':
-            yield _from_deepmimic(path, data / 'deepmimic' / 'humanoid3d.txt')
+            yield from _from_deepmimic(path, data / 'deepmimic' / 'humanoid3d.txt')
     for path in sorted(data.glob('expmap/*/*.txt')):
-        yield _from_expmap(path, data / 'expmap' / 'skeleton.json')
+        yield from _from_expmap(path, data / 'expmap' / 'skeleton.json')
 
 
-def _from_bvh(path: Path) -> Motion:
-    positions, rotations, frame_time = read_bvh(path)
-    names = {
-        f'{side}_{limb}': f'{side[0]}{daz}'
-        for side in ('left', 'right')
-        for limb, daz in zip(_LIMBS, _DAZ)
-    }
-    try:
-        points = {ours: positions[theirs] * 0.01 for ours, theirs in names.items()}
-        head, turn = positions['head'] * 0.01, rotations['head']
-    except KeyError as error:
-        raise DataError(f'Expected Daz joint names in {path}, {error} is missing.') from error
-    points |= _face(head, turn, origin=(0.0, 0.05, 0.0), axes=np.eye(3))
-    _widen_shoulders(points, 0.05)
+def _from_bvh(path: Path) -> Iterator[Motion]:
+    positions, turns, frame_time = read_bvh(path)
+    positions = {joint: at[1:] for joint, at in positions.items()}          # the first: arms out
+    turns = {joint: turn[1:] for joint, turn in turns.items()}
     name = f'{path.parent.name}/{path.stem}'
     subject = {'salsa': '60/61'}.get(path.parent.name, '')
-    return _motion(name, subject, points, np.full(len(head), frame_time))
+    durations = np.full(len(positions['hip']), frame_time)
+    return _motion(name, subject, from_daz(positions, turns), durations)
 
 
-def _from_deepmimic(path: Path, skeleton: Path) -> Motion:
-    positions, rotations, durations = read_deepmimic(path, skeleton)
-    points = {
-        f'{side}_{limb}': positions[f'{side}_{limb}']
-        for side in ('left', 'right')
-        for limb in _LIMBS
-    }
-    # rows: left, up, forward; it faces +X
-    axes = np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]], float)
-    points |= _face(positions['neck'], rotations['neck'], origin=(0.0, 0.2, 0.0), axes=axes)
+def _from_deepmimic(path: Path, skeleton: Path) -> Iterator[Motion]:
+    positions, turns, durations = read_deepmimic(path, skeleton)
     extra = path.parent.name == 'extra'
     name = f'extra/{path.stem}' if extra else f'cmu/{path.stem}'
-    return _motion(name, '' if extra else path.parent.name, points, durations)
+    subject = '' if extra else path.parent.name
+    return _motion(name, subject, from_deepmimic(positions, turns), durations)
 
 
-def _from_expmap(path: Path, skeleton: Path) -> Motion:
-    positions, rotations = read_expmap(path, skeleton)
-    points = {
-        f'{side}_{limb}': positions[f'{side}_{limb}']
-        for side in ('left', 'right')
-        for limb in _LIMBS
-    }
-    points |= _face(positions['head'], rotations['head'], origin=(0.0, 0.08, 0.0), axes=np.eye(3))
-    for side in ('left', 'right'):         # its forearm of 0.189 m would make a child of an adult
-        elbow = points[f'{side}_elbow']
-        points[f'{side}_wrist'] = elbow + 1.3 * (points[f'{side}_wrist'] - elbow)
-    return _motion(
-        f'{path.parent.name}/{path.stem}', '', points, np.full(len(positions['head']), 1 / FPS)
-    )
+def _from_expmap(path: Path, skeleton: Path) -> Iterator[Motion]:
+    positions, turns = read_expmap(path, skeleton)
+    name = f'{path.parent.name}/{path.stem}'
+    durations = np.full(len(positions['root']), 1 / FPS)
+    return _motion(name, '', from_cmu(positions, turns), durations)
 
 
-def _face(joint: Floats, turn: Floats, *, origin: tuple[float, float, float],
-          axes: Floats) -> dict[str, Floats]:
-    """Points of the face, (T, 3) each; `axes` rows are left, up, forward of the unturned head."""
-    return {
-        name: joint + turn @ (axes.T @ (np.array(origin) + offset))
-        for name, offset in _FACE.items()
-    }
-
-
-def _widen_shoulders(points: dict[str, Floats], by_m: float) -> None:
-    """Move both arms outwards: the Daz figure's shoulders are 0.23 m apart, people's 0.33 m."""
-    line = points['left_shoulder'] - points['right_shoulder']
-    step = by_m * line / np.linalg.norm(line, axis=-1, keepdims=True)
-    for limb in ('shoulder', 'elbow', 'wrist'):
-        points[f'left_{limb}'] = points[f'left_{limb}'] + step
-        points[f'right_{limb}'] = points[f'right_{limb}'] - step
-
-
-def _motion(name: str, subject: str, points: dict[str, Floats], durations: Floats) -> Motion:
-    body = np.stack([points[joint] for joint in BODY], 1)                  # (T, 18, 3) y up
-    body = np.stack([body[..., 0], -body[..., 2], body[..., 1]], -1)       # z up
+def _motion(name: str, subject: str, recording: Recording,
+            durations: Floats) -> Iterator[Motion]:
+    fit = retarget(recording)
+    rotations, root, offsets = fit.rotations, fit.root, like_people(fit.offsets)
     if np.abs(durations * FPS - 1).max() > 0.02:
-        body = _resample(body, durations)
-    ankles = body[:, [BODY.index('left_ankle'), BODY.index('right_ankle')], 2].min(1)
-    body[..., 2] += 0.08 - np.percentile(ankles, 5)  # the floor is at 0
-    return Motion(
-        name=name, subject=subject, split=split_of(name, subject), body=body.astype(np.float32)
-    )
+        rotations, root = _resample(rotations, root, durations)
+    joints, _ = forward(rotations, root, offsets)
+    ankles = joints[:, SMPL24.indices('left_ankle', 'right_ankle'), 2].min(1)
+    floor = np.array([0.0, 0.0, np.percentile(ankles, 5) - 0.08])
+    pieces = _without_jumps(rotations)
+    for number, piece in enumerate(pieces):
+        yield Motion(
+            name=f'{name}#{number}' if len(pieces) > 1 else name, subject=subject,
+            split=split_of(name, subject), rotations=rotations[piece].astype(np.float32),
+            root=(root - floor)[piece].astype(np.float32),
+            offsets=offsets.astype(np.float32),
+        )
 
 
-def _resample(body: Floats, durations: Floats) -> Floats:
-    """The same movement at FPS, linearly interpolated."""
+def _without_jumps(rotations: Floats) -> list[slice]:
+    """The stretches in which nobody turns faster than people can.
+
+    Some recordings tumble or fold a leg the wrong way for some frames, where the angles in which
+    they were kept go round their end.
+    """
+    before, after = rotations[:-1], rotations[1:]
+    turned = np.degrees(np.arccos(np.clip(((before * after).sum((-1, -2)) - 1) / 2, -1, 1)))
+    jumps = np.flatnonzero((turned[:, 0] > _FASTEST_PELVIS) | (turned > _FASTEST).any(1))
+    if not len(jumps):
+        return [slice(0, len(rotations))]
+    ends = [*(jumps + 1 - _AROUND_JUMP), len(rotations)]
+    starts = [0, *(jumps + 1 + _AROUND_JUMP)]
+    return [slice(start, end) for start, end in zip(starts, ends) if end - start >= FPS]
+
+
+def _resample(rotations: Floats, root: Floats, durations: Floats) -> tuple[Floats, Floats]:
+    """The same movement at FPS: turns along the shortest way, the root along straight lines."""
     stamps = np.concatenate([[0.0], np.cumsum(durations[:-1])])
     wanted = np.arange(0, stamps[-1] + 1e-6, 1 / FPS)
-    flat = body.reshape(len(body), -1)
-    return np.stack([np.interp(wanted, stamps, column) for column in flat.T], 1).reshape(
-        -1, *body.shape[1:]
-    )
+    low = np.clip(np.searchsorted(stamps, wanted, 'right') - 1, 0, max(len(stamps) - 2, 0))
+    high = np.minimum(low + 1, len(stamps) - 1)
+    share = (wanted - stamps[low]) / np.maximum(stamps[high] - stamps[low], 1e-9)
+    turned = between(rotations[low], rotations[high], share[:, None])
+    return turned, root[low] + share[:, None] * (root[high] - root[low])
 
 
 def split_of(name: str, subject: str) -> str:
