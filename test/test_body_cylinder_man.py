@@ -148,7 +148,7 @@ def test_hidden_joints_lie_behind_the_solid_body(rng: np.random.Generator) -> No
     """Sections lie inside the solids: all that they hide is hidden, and little else is."""
     people = random_people(rng, 80)
     middle = people.mean(1, keepdims=True)
-    others = np.roll(people - middle, 1, axis=0) + 0.6 * middle
+    others = np.roll(people - middle, 1, axis=0) + 0.6 * middle + (0.25, 0, 0)
     limbs = np.setdiff1d(np.arange(17), FACE)
     for own, blockers, visible in ((True, people, visibility(people)),
                                    (False, others, visibility_behind(people, others))):
@@ -156,7 +156,7 @@ def test_hidden_joints_lie_behind_the_solid_body(rng: np.random.Generator) -> No
         wide, narrow = (np.array([brute_force(p, own, b, slack)
                                   for p, b in zip(people, blockers)])[:, limbs]
                         for slack in (0.005, -0.02))
-        assert 0.05 < verdict.mean() < 0.6
+        assert 0.03 < verdict.mean() < 0.7
         assert not (verdict & ~wide).any()
         assert (narrow & ~verdict).mean() < 0.04       # joints inside a part, and round ends
 
