@@ -49,26 +49,36 @@ def wobble(rng: Generator, batch: int, frames: int, width: int, seconds: tuple[f
     return np.asarray(waves.sum(-1) / np.sqrt(2.0) * size)
 
 
-def draw_cameras(rng: Generator, target: Floats) -> CameraPaths:
+def draw_cameras(rng: Generator, target: Floats, azimuth: Floats | None = None,
+                 people: Floats | None = None) -> CameraPaths:
     """Cameras that have the target (B, T, 3) [m] in or near their image most of the time.
 
     Height 0.3 to 2.2 m, distance 1.5 to 12 m, horizontal field of view 45 to 100 degrees. A camera
     that somebody would walk into gives way.
+
+    Args:
+        rng: Source of randomness.
+        target: What they look at.
+        azimuth: Direction in which they stand, seen from the target, (B,); anywhere by default.
+        people: Whom they must not touch, (B, P, T, 3) [m]; the target by default.
     """
     batch = len(target)
     kind = rng.choice(len(KINDS), batch, p=_SHARES)
     half_x = np.tan(np.radians(rng.uniform(45, 100, batch)) / 2)
     aspect = rng.choice([4 / 3, 16 / 9, 3 / 4], batch, p=[0.5, 0.4, 0.1])
-    position = _positions(rng, target, kind)
+    if azimuth is None:
+        azimuth = rng.uniform(-np.pi, np.pi, batch)
+    position = _positions(rng, target, kind, azimuth)
+    position = _give_way(position, target[:, None] if people is None else people)
     rotation = _rotations(rng, target, position, kind, half_x)
     return CameraPaths(rotation, position, np.stack([half_x, half_x / aspect], 1), kind)
 
 
-def _positions(rng: Generator, target: Floats, kind: NDArray[np.integer]) -> Floats:
+def _positions(rng: Generator, target: Floats, kind: NDArray[np.integer],
+               azimuth: Floats) -> Floats:
     batch, frames, _ = target.shape
     robot, handheld = kind == KINDS.index('robot'), kind == KINDS.index('handheld')
     distance = np.exp(rng.uniform(np.log(1.5), np.log(12), batch))
-    azimuth = rng.uniform(-np.pi, np.pi, batch)
     direction = np.stack([np.cos(azimuth), np.sin(azimuth)], 1)
     around = target.mean(1)[:, :2] + distance[:, None] * direction
     speed = rng.uniform(0, 1.2, batch) * (robot | handheld) * (rng.random(batch) < 0.8)
@@ -91,11 +101,17 @@ def _positions(rng: Generator, target: Floats, kind: NDArray[np.integer]) -> Flo
     flat = np.concatenate(
         [around[:, None] + path, np.broadcast_to(height[:, None, None], (batch, frames, 1))], -1
     )
-    flat = flat + sway + bob
-    away = flat[..., :2] - target[..., :2]
-    length = np.linalg.norm(away, axis=-1, keepdims=True)
-    flat[..., :2] += away / np.maximum(length, 1e-6) * np.maximum(_NEAREST_M - length, 0)
-    return flat
+    return np.asarray(flat + sway + bob)
+
+
+def _give_way(position: Floats, people: Floats) -> Floats:
+    """Positions (B, T, 3) that keep their distance from people (B, P, T, 3)."""
+    out = position.copy()
+    for person in np.moveaxis(people, 1, 0):
+        away = out[..., :2] - person[..., :2]
+        length = np.linalg.norm(away, axis=-1, keepdims=True)
+        out[..., :2] += away / np.maximum(length, 1e-6) * np.maximum(_NEAREST_M - length, 0)
+    return out
 
 
 def _rotations(rng: Generator, target: Floats, position: Floats, kind: NDArray[np.integer],
