@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..skeleton import COCO17
-from ..types import Bools, Floats
+from ..types import Bools, Floats, Ints
 
 HEAD_RADIUS_M = 0.10
 LIMB_RADIUS_M = 0.05                   # the torso's is the distance from neck to shoulder
@@ -156,7 +156,7 @@ def _cylinders(body: Floats) -> _Cylinders:
     top = body[JOINTS] if len(body) > JOINTS else neck + _TOP_FROM_EARS * (ears - neck)
 
     def middle(joints: tuple[str, ...]) -> Floats:
-        return top if joints == ('top',) else body[COCO17.indices(*joints)].mean(0)
+        return top if joints == ('top',) else np.asarray(body[COCO17.indices(*joints)].mean(0))
 
     start = np.stack([middle(first) for _, first, _ in _PARTS])
     axis = np.stack([middle(last) for _, _, last in _PARTS]) - start
@@ -206,7 +206,7 @@ def _seen_past(points: Floats, body: Floats, margins: Floats, softness_m: float)
     return out
 
 
-def _behind(points: Floats, man: _Cylinders, margins: Floats) -> Iterator[tuple[Floats, Floats]]:
+def _behind(points: Floats, man: _Cylinders, margins: Floats) -> Iterator[tuple[Ints, Floats]]:
     """For each part: the joints it may hide, and how far these lie behind its section (K, N) [m].
 
     Minus infinity where the ray to the joint does not cross the section.

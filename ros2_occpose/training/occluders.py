@@ -20,6 +20,7 @@ _KINDS = (
 )
 _SHARES = tuple(share for _, share, _ in _KINDS)
 _SIZES = np.array([size for *_, size in _KINDS])      # (kinds, 3, 2)
+_PRESENT = 0.6                         # share of the pieces that are there
 _TRIES = 6                             # places that are tried for each piece
 _PERSON_M, _CAMERA_M = 0.12, 0.3       # room that it leaves
 _EVERY = 4                             # frames between looks at whether it is in the way
@@ -44,25 +45,23 @@ class Boxes:
         """
         out = np.zeros(points_world.shape[:-1], bool)
         for room, box in zip(*np.nonzero(self.half[..., 0] > 0)):
-            at = self._inside_axes(room, box)
-            out[room] |= _crossed(at(position[room])[:, None], at(points_world[room]),
-                                  self.half[room, box])
+            origin = self._local(room, box, position[room])[:, None]            # (T, 1, 3)
+            out[room] |= _crossed(origin, self._local(room, box, points_world[room]),
+                                  self.half[room, box].astype(np.float32))
         return out
 
     def contain(self, points_world: Floats, margin_m: float) -> Bools:
         """Which boxes come nearer than the margin to some point (S, M, 3), (S, K)."""
         out = np.zeros(self.yaw.shape, bool)
         for room, box in np.ndindex(*self.yaw.shape):
-            local = self._inside_axes(room, box)(points_world[room])
+            local = self._local(room, box, points_world[room])
             out[room, box] = (np.abs(local) < self.half[room, box] + margin_m).all(-1).any()
         return out
 
-    def _inside_axes(self, room: int, box: int):  # type: ignore[no-untyped-def]
+    def _local(self, room: int, box: int, points: Floats) -> Floats:
+        """Points of the world in the axes of a box, around its centre."""
         turn = axis_rotations(self.yaw[room, box], 2).astype(np.float32)
-
-        def at(points: Floats) -> Floats:
-            return np.asarray((points - self.centre[room, box]).astype(np.float32) @ turn)
-        return at
+        return np.asarray((points - self.centre[room, box]).astype(np.float32) @ turn)
 
 
 def _crossed(origin: Floats, points: Floats, half: Floats) -> Bools:
@@ -86,9 +85,11 @@ def draw_boxes(rng: Generator, position: Floats, bodies: Floats, count: int) -> 
     """
     rooms = len(position)
     walked = bodies[:, :, ::_EVERY].reshape(rooms, -1, 3)
-    kept = _nowhere(rooms, count)
+    none = np.zeros((rooms, count, 3))
+    kept = Boxes(none, none, none[..., 0])
+    wanted = rng.random((rooms, count)) < _PRESENT
     for _ in range(_TRIES):
-        missing = kept.half[..., 0] == 0
+        missing = wanted & (kept.half[..., 0] == 0)
         if not missing.any():
             break
         tried = _draw_some(rng, position, bodies, count)
@@ -98,11 +99,6 @@ def draw_boxes(rng: Generator, position: Floats, bodies: Floats, count: int) -> 
                        for new, old in ((tried.centre, kept.centre), (tried.half, kept.half),
                                         (tried.yaw, kept.yaw))))
     return kept
-
-
-def _nowhere(rooms: int, count: int) -> Boxes:
-    none = np.zeros((rooms, count, 3))
-    return Boxes(none, none, none[..., 0])
 
 
 def _draw_some(rng: Generator, position: Floats, bodies: Floats, count: int) -> Boxes:
