@@ -86,19 +86,22 @@ _H36M_FROM_BODY = _h36m_weights()
 
 
 def load_motions(data: Path, splits: tuple[str, ...] = SPLITS) -> list[Motion]:
-    """All clips of some splits below `data` (bvh, deepmimic, expmap), in a fixed order.
+    """All clips of some splits below `data` (bvh, deepmimic, expmap, archives), in a fixed order.
 
     Raises:
         DataError: The folder is missing, or holds no clip.
     """
+    from .archives import find  # they are made of this module's Motion
+
     if not data.is_dir():
         raise DataError(f'Expected a folder of motion capture, got {data}; '
                         'give the folder that holds bvh, deepmimic and expmap with --data.')
     motions = [motion for motion in _all(data) if motion.split in splits]
+    motions += find(data, splits)
     if not motions:
         raise DataError(
-            f'Expected clips below {data}/bvh, {data}/deepmimic or {data}/expmap, found none of '
-            f'the splits {", ".join(splits)}.'
+            f'Expected clips below {data}/bvh, {data}/deepmimic, {data}/expmap or an archive of '
+            f'docs/datasets.md, found none of the splits {", ".join(splits)}.'
         )
     logger.info('%d clips, %.1f minutes from %s.', len(motions),
                 sum(len(m) for m in motions) / FPS / 60, data)

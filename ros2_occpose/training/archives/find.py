@@ -1,0 +1,22 @@
+"""The archives that lie below a data folder."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..motion import SPLITS, Motion
+from .amass import read_amass
+
+# folder below --data -> reader of its movements
+READERS = {'amass': read_amass}
+
+
+def find(data: Path, splits: tuple[str, ...] = SPLITS) -> Iterator[Motion]:
+    """The movements of all archives below `data`, in a fixed order.
+
+    Raises:
+        DataError: A file of an archive is missing, damaged or of another layout.
+    """
+    for name, read in READERS.items():
+        if (data / name).is_dir():
+            yield from read(data / name, splits)
