@@ -12,12 +12,16 @@ import numpy as np
 from ..errors import DataError
 from ..skeleton import SMPL24
 from ..types import Floats
+from .bvh import axis_rotations
 from .retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP, Recording, between, swing
 
 Named = Mapping[str, Floats]
 _SIDES = ('left', 'right')
 # rows: left, up, forward of somebody who faces +X (DeepMimic)
 _FACES_X = np.array([[0, 0, -1], [0, 1, 0], [1, 0, 0]], float)
+# Elbows of smpl24 bend about the vertical when the arms are stretched out; CMU's about an axis
+# that is turned by so much [rad] about the arm, also where a Daz figure wears the movement.
+_CMU_ELBOW = np.radians(-30)
 
 
 def from_daz(positions: Named, turns: Named) -> Recording:
@@ -44,7 +48,8 @@ def from_daz(positions: Named, turns: Named) -> Recording:
     except KeyError as error:
         raise DataError(f'Expected the joint names of Daz figures, {error} is missing.') from error
     given['spine1'] = between(given['pelvis'], given['spine2'], 0.5)
-    return _recording(given, {joint: 0.01 * at for joint, at in points.items()}, np.eye(3))
+    return _recording(given, {joint: 0.01 * at for joint, at in points.items()}, np.eye(3),
+                      _CMU_ELBOW)
 
 
 def from_deepmimic(positions: Named, turns: Named) -> Recording:
@@ -89,16 +94,17 @@ def from_cmu(positions: Named, turns: Named) -> Recording:
                        for ours, theirs in names.items() if ours != 'collar'}
     except KeyError as error:
         raise DataError(f'Expected the joint names of CMU, {error} is missing.') from error
-    return _recording(given, points, np.eye(3))
+    return _recording(given, points, np.eye(3), _CMU_ELBOW)
 
 
-def _recording(given: Named, points: Named, axes: Floats) -> Recording:
+def _recording(given: Named, points: Named, axes: Floats, elbow: float = 0.0) -> Recording:
     """Turns of all of smpl24 from those that were given, z up.
 
     Args:
         given: Turns (T, 3, 3) in a y-up world, by smpl24 joint. A missing one is its parent's.
         points: Positions (T, 3) [m] in that world.
         axes: The recorded axes at rest: columns are a person's left, up and forward in them.
+        elbow: Turn about the arm of the axis about which elbows bend [rad].
     """
     raw: list[Floats] = []
     for joint, parent in zip(SMPL24.joints, SMPL24.parents):
@@ -113,6 +119,9 @@ def _recording(given: Named, points: Named, axes: Floats) -> Recording:
         if SMPL24.joints[child].endswith(('wrist', 'ankle')):    # hands and feet are in line
             end = SMPL24.parents.index(child)
             turns[:, [child, end]] = turns[:, [child, end]] @ aligned
+    arms = SMPL24.indices(*(f'{side}_{joint}' for side in _SIDES
+                            for joint in ('shoulder', 'elbow')))
+    turns[:, arms] = turns[:, arms] @ axis_rotations(np.array(elbow), 0)
     return Recording(turns=turns, points=moved)
 
 

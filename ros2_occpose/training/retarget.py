@@ -6,10 +6,12 @@ positions are linear in the bone offsets then, which makes these a small least-s
 """
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import DataError
 from ..geometry import matrix_from_quat_wxyz, quat_wxyz_from_matrix
 from ..skeleton import SMPL24
 from ..types import Floats
@@ -33,6 +35,7 @@ _TYPICAL = {
 TYPICAL_OFFSETS = np.array([_TYPICAL[joint] for joint in SMPL24.joints])        # (24, 3) [m]
 Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
+_LIMBS = ('hip', 'knee', 'ankle', 'shoulder', 'elbow', 'wrist')
 _PRIOR = 1e-3   # weight of a typical offset of 0.1 m against a joint recorded in all frames
 
 
@@ -95,6 +98,131 @@ def _chain(joint: int) -> list[int]:
     return chain
 
 
+def from_positions(named: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+    """The smpl24 movement behind bare joint positions: rotations, root and offsets, as `Fit`.
+
+    Hips and shoulders give the turns of pelvis and chest, face or neck that of the head. Limbs
+    point where they were recorded; bent knees and elbows say how thighs and upper arms twist,
+    straight ones are as little twisted as can be.
+
+    Args:
+        named: Positions (T, 3) [m], z up, by joint name of h36m17, coco17, smpl24 or
+            MPI-INF-3DHP. Hips, knees, ankles, shoulders, elbows and wrists must be there.
+
+    Raises:
+        DataError: A joint is missing, or a position is not a finite number.
+    """
+    points = {joint: np.asarray(at, float) for joint, at in named.items()}
+    needed = [f'{side}_{joint}' for side, _ in _SIDES for joint in _LIMBS]
+    if missing := [joint for joint in needed if joint not in points]:
+        raise DataError(f'Expected positions of {", ".join(needed)}; {", ".join(missing)} are '
+                        'missing: rename or add them.')
+    if broken := [joint for joint, at in points.items() if not np.isfinite(at).all()]:
+        raise DataError(f'Expected finite positions, got NaN in {", ".join(broken)}; cut the clip '
+                        'there, or leave the joint out.')
+    turns = np.zeros((len(points['left_hip']), len(SMPL24.joints), 3, 3))
+    at = SMPL24.index
+    _turn_torso(turns, points)
+    for side, sign in _SIDES:
+        turns[:, at(f'{side}_collar')] = turns[:, at('spine3')]
+        _turn_limb(turns, points, 'pelvis', [f'{side}_{j}' for j in ('hip', 'knee', 'ankle')],
+                   hinge=np.array([1.0, 0, 0]))
+        _turn_limb(turns, points, f'{side}_collar',
+                   [f'{side}_{j}' for j in ('shoulder', 'elbow', 'wrist')],
+                   hinge=np.array([0, -sign, 0]))
+        for limb, end, names in (('ankle', 'foot', ('foot', 'toe', 'big_toe')),
+                                 ('wrist', 'hand', ('hand',))):
+            seen = [f'{side}_{name}' for name in names if f'{side}_{name}' in points]
+            _turn_end(turns, points, f'{side}_{limb}', f'{side}_{end}', seen)
+    fit = retarget(Recording(turns=turns, points=_joints_among(points, turns)))
+    return fit.rotations, fit.root, fit.offsets
+
+
+def _turn_torso(turns: Floats, points: Mapping[str, Floats]) -> None:
+    """Fill in the turns of pelvis, spine, neck and head."""
+    hips, shoulders = ((points[f'left_{joint}'], points[f'right_{joint}'])
+                       for joint in ('hip', 'shoulder'))
+    up = (sum(shoulders) - sum(hips)) / 2
+    low_up = points['spine'] - sum(hips) / 2 if 'spine' in points else up
+    pelvis = _frame(hips[0] - hips[1], low_up)
+    chest = _frame(shoulders[0] - shoulders[1], up)
+    head = _turn_of_head(points, chest)
+    at = SMPL24.index
+    turns[:, at('pelvis')], turns[:, at('spine3')], turns[:, at('head')] = pelvis, chest, head
+    turns[:, at('spine1')] = between(pelvis, chest, 1 / 3)
+    turns[:, at('spine2')] = between(pelvis, chest, 2 / 3)
+    turns[:, at('neck')] = between(chest, head, 0.5)
+
+
+def _turn_of_head(points: Mapping[str, Floats], chest: Floats) -> Floats:
+    """Turns of the head (T, 3, 3) by what is there: ears and nose, or neck and top."""
+    if {'left_ear', 'right_ear', 'nose'} <= points.keys():
+        left = points['left_ear'] - points['right_ear']
+        ahead = points['nose'] - (points['left_ear'] + points['right_ear']) / 2
+        tilted = _frame(left, np.cross(ahead, left))
+        return tilted @ _FROM_NOSE
+    neck = next((points[joint] for joint in ('neck', 'thorax') if joint in points), None)
+    top = next((points[joint] for joint in ('head_top', 'head') if joint in points), None)
+    if neck is None or top is None:
+        return chest
+    up = top - neck
+    if 'nose' in points:
+        return _frame(np.cross(up, points['nose'] - neck), up)
+    return swing(chest[..., 1], up) @ chest
+
+
+def _turn_limb(turns: Floats, points: Mapping[str, Floats], carrier: str, joints: list[str],
+               hinge: Floats) -> None:
+    """Fill in the turns of an arm or a leg: of its first two joints; `hinge`: bends about it."""
+    first, second, third = (SMPL24.index(joint) for joint in joints)
+    start, middle, end = (points[joint] for joint in joints)
+    bone, next_bone = middle - start, end - middle
+    turn = turns[:, SMPL24.index(carrier)]
+    turn = swing(turn @ TYPICAL_OFFSETS[second], bone) @ turn
+    along = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
+    onward = next_bone / np.linalg.norm(next_bone, axis=-1, keepdims=True)
+    bend = np.cross(along, onward)
+    sure = np.clip((np.linalg.norm(bend, axis=-1, keepdims=True) - 0.2) / 0.4, 0, 1)
+    loose = turn @ hinge
+    axis = sure * bend + (1 - sure) * loose * 0.4
+    axis = axis - (axis * along).sum(-1, keepdims=True) * along
+    loose = loose - (loose * along).sum(-1, keepdims=True) * along
+    turns[:, first] = swing(loose, axis) @ turn
+    turn = turns[:, first]
+    turns[:, second] = swing(turn @ TYPICAL_OFFSETS[third], next_bone) @ turn
+
+
+def _turn_end(turns: Floats, points: Mapping[str, Floats], joint: str, end: str,
+              seen: list[str]) -> None:
+    """Fill in the turns of a foot or a hand, in line with the limb if its end was not recorded."""
+    this = SMPL24.index(joint)
+    turn = turns[:, SMPL24.parents[this]]
+    if seen:
+        bone = points[seen[0]] - points[joint]
+        turn = swing(turn @ TYPICAL_OFFSETS[SMPL24.index(end)], bone) @ turn
+    turns[:, this] = turns[:, SMPL24.index(end)] = turn
+
+
+def _joints_among(points: Mapping[str, Floats], turns: Floats) -> dict[str, Floats]:
+    """Those of the named points that are joints of smpl24."""
+    ours = {joint: at for joint, at in points.items() if joint in SMPL24.joints}
+    if 'left_collar' in points:                        # smpl24 itself: 'head' is the joint
+        return ours
+    kept = {joint: at for joint, at in ours.items() if joint.partition('_')[0] in ('left', 'right')
+            or joint == 'neck'}
+    if 'thorax' in points:
+        kept['neck'] = points['thorax']
+    return kept
+
+
+def _frame(left: Floats, up: Floats) -> Floats:
+    """Rotations (..., 3, 3) whose columns are left, about up, forward."""
+    x = left / np.linalg.norm(left, axis=-1, keepdims=True)
+    z = np.cross(x, up)
+    z = z / np.linalg.norm(z, axis=-1, keepdims=True)
+    return np.stack([x, np.cross(z, x), z], -1)
+
+
 def local_of(turns: Floats) -> Floats:
     """Rotations in the world to rotations in the parent's axes, (..., 24, 3, 3)."""
     parents = list(SMPL24.parents[1:])
@@ -124,3 +252,7 @@ def swing(start: Floats, end: Floats) -> Floats:
     aside = np.cross(start, np.where(np.abs(start[..., :1]) < 0.9, [1.0, 0, 0], [0, 1.0, 0]))
     quat = np.concatenate([np.where(lost, 0.0, 1 + cosine), np.where(lost, aside, axis)], -1)
     return matrix_from_quat_wxyz(quat)
+
+
+# Head axes in axes whose forward is from the ears to the nose, which lies 15 mm lower.
+_FROM_NOSE = swing(np.array([0, -0.015, 0.105]), np.array([0, 0, 1.0]))
