@@ -65,3 +65,25 @@ def walking(seconds=3.0, fps=60.0, scale=1.0) -> Person:
 def without_floor(joints):
     """(T, J, 3) with the first frame's first joint at the origin."""
     return joints - joints[:1, :1]
+
+
+def joints_of(motion):
+    """(T, 24, 3) [m] of what was read."""
+    return forward(motion.rotations, motion.root, motion.offsets)[0]
+
+
+def look_at(position, target):
+    """world_from_camera (4, 4), z up, the camera level."""
+    ahead = (target - position) / np.linalg.norm(target - position)
+    right = np.cross(ahead, [0, 0, 1.0])
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(ahead, right), ahead], 1)
+    pose[:3, 3] = position
+    return pose
+
+
+def project(points, cameras, k):
+    """Pixels (T, J, 2) of points (T, J, 3) in the world for cameras (T, 4, 4)."""
+    inside = np.einsum('tji,tnj->tni', cameras[:, :3, :3], points - cameras[:, None, :3, 3])
+    return (inside @ k.T)[..., :2] / inside[..., 2:]

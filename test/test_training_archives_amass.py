@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archived_person import Person, walking, without_floor
+from archived_person import Person, joints_of, walking, without_floor
 
 from ros2_occpose.errors import DataError
 from ros2_occpose.skeleton import SMPL24
 from ros2_occpose.training.archives.amass import read_amass
-from ros2_occpose.training.kinematics import forward
 from ros2_occpose.training.motion import load_motions
 
 HANDS = SMPL24.indices('left_hand', 'right_hand')
@@ -30,9 +29,6 @@ def write(path: Path, person: Person, count: int = 52, rate: str = 'mocap_framer
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **{key: value for key, value in content.items() if value is not None})
 
-
-def joints_of(motion):
-    return forward(motion.rotations, motion.root, motion.offsets)[0]
 
 
 @pytest.mark.parametrize(('count', 'rate'), [(52, 'mocap_framerate'), (55, 'mocap_frame_rate')])

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ..motion import SPLITS, Motion
 from .amass import read_amass
+from .threedpw import read_threedpw
 
 # folder below --data -> reader of its movements
-READERS = {'amass': read_amass}
+READERS = {'amass': read_amass, '3dpw': read_threedpw}
 
 
 def find(data: Path, splits: tuple[str, ...] = SPLITS) -> Iterator[Motion]:
