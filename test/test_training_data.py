@@ -11,7 +11,6 @@ from ros2_occpose.training.bvh import axis_rotations
 from ros2_occpose.training.cameras import KINDS, draw_cameras, wobble
 from ros2_occpose.training.detections import HEIGHT_M, ar1, bursts, detect
 from ros2_occpose.training.motion import BODY, Motion, h36m_of
-from ros2_occpose.training.occlusion import blackouts, draw_masks, random_masks
 from ros2_occpose.training.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
 from ros2_occpose.training.sequences import (
     Clips,
@@ -137,44 +136,6 @@ def test_bursts_take_their_share_of_the_time(rng: np.random.Generator) -> None:
     assert on.mean() == pytest.approx(0.2, abs=0.03)
     changes = (on[:, 1:] != on[:, :-1]).mean()
     assert changes < 0.1                                                # white noise: 0.32
-
-
-@pytest.mark.parametrize('share', [0.25, 0.5])
-@pytest.mark.parametrize('kernel', [1, 5, 21, 61])
-def test_random_masks_hide_the_asked_share(rng: np.random.Generator, share: float,
-                                           kernel: int) -> None:
-    hidden = random_masks(rng, 20000, 17, share, kernel)
-    assert hidden.shape == (20000, 17)
-    assert hidden.mean() == pytest.approx(share, abs=0.02)
-    changes = (hidden[1:] != hidden[:-1]).mean()
-    expected = 2 * share * (1 - share) if kernel == 1 else None
-    if expected:
-        assert changes == pytest.approx(expected, abs=0.02)
-    else:
-        assert changes < 1.2 * share * (1 - share) / np.sqrt(kernel) * 2      # longer for larger K
-
-
-def test_masks_of_joints_are_independent(rng: np.random.Generator) -> None:
-    hidden = random_masks(rng, 20000, 2, 0.5, 21)
-    assert abs(np.corrcoef(hidden.T.astype(float))[0, 1]) < 0.1
-
-
-def test_blackouts_are_1_6_s_of_every_3_2_s() -> None:
-    hidden = blackouts(960)
-    changes = np.flatnonzero(np.diff(hidden.astype(int)))
-    np.testing.assert_array_equal(changes[:4], [47, 95, 143, 191])
-    assert hidden.mean() == pytest.approx(0.5)
-
-
-def test_all_kinds_of_occlusion_occur(rng: np.random.Generator) -> None:
-    around = np.zeros((400, 90, 17, 2))
-    around[..., 1] = np.linspace(-0.7, 0.9, 17)
-    hidden = draw_masks(rng, around)
-    share = hidden.mean((1, 2))
-    assert 0.2 < (share == 0).mean() < 0.5
-    assert hidden.all(2).any(1).mean() > 0.1                            # everything at once
-    lower = COCO17.indices('left_ankle', 'right_ankle')
-    assert (hidden[:, :, lower].all(2) & ~hidden.all(2)).any(1).mean() > 0.1
 
 
 def test_slow_images_are_filled_up_with_straight_lines() -> None:

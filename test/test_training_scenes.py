@@ -1,6 +1,8 @@
 """Scenes: paths that cross, things that hide, and a test set that is the clips themselves."""
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_training_data import stickman
@@ -16,13 +18,15 @@ from ros2_occpose.types import Bools, Floats
 
 def walker(frames: int, name: str, split: str = 'test', speed: float = 0.03) -> Motion:
     """Somebody who walks along +x."""
-    body = stickman(frames).body.copy()
-    body[..., 0] += (speed - 0.02) * np.arange(frames)[:, None]
-    return Motion(name=name, subject='', split=split, body=body)
+    still = stickman(frames)
+    root = still.root.copy()
+    root[:, 0] = speed * np.arange(frames)
+    return replace(still, name=name, split=split, root=root)
 
 
 CLIPS = [walker(700, 'walk/long'), walker(50, 'walk/short'), walker(90, 'run/a', speed=0.08),
-         walker(320, 'salsa/14', speed=0.0), walker(320, 'salsa/29', speed=0.001)]
+         walker(320, 'salsa/14', speed=0.0), walker(320, 'salsa/29', speed=0.001),
+         walker(90, 'salsa/15#0'), walker(120, 'salsa/30')]
 
 
 @pytest.fixture(scope='module')

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..types import Floats
+from ..types import Floats, Ints
 from .bvh import axis_rotations
 from .motion import FPS
 
@@ -26,6 +26,11 @@ class CameraPaths:
     position: Floats                 # (B, T, 3) [m], z up
     half_view: Floats  # (B, 2) tangent of half the field of view, horizontal and vertical
     kind: NDArray[np.integer]        # (B,) index into KINDS
+
+    def take(self, rows: Ints) -> CameraPaths:
+        """Some of the cameras."""
+        return CameraPaths(self.rotation[rows], self.position[rows], self.half_view[rows],
+                           self.kind[rows])
 
     def to_camera(self, points_world: Floats) -> Floats:
         """(B, T, J, 3) in camera axes."""

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
+from ..body.cylinder_man import hidden, visibility, visibility_behind
+from ..skeleton import COCO17
 from ..types import Bools, Floats
 from .bvh import axis_rotations
 from .cameras import CameraPaths
@@ -25,6 +28,7 @@ _TRIES = 6                             # places that are tried for each piece
 _PERSON_M, _CAMERA_M = 0.12, 0.3       # room that it leaves
 _EVERY = 4                             # frames between looks at whether it is in the way
 _BESIDE_M = 0.35                       # how far beside the line of sight it stands
+_PIECES = 3                            # of furniture in the room of a training sequence, at most
 _PASSING_M = 0.7                       # nearest to the person that somebody passes
 
 
@@ -140,4 +144,32 @@ def passers(rng: Generator, cameras: CameraPaths, bodies: Floats, others: Floats
     step = camera + share[:, None] * way - others[row, when, :, :2].mean(1)
     out = others.copy()
     out[..., :2] += step[:, None, None].astype(out.dtype)
+    return out
+
+
+def obstruct(rng: Generator, kinds: NDArray[np.str_], cameras: CameraPaths, bodies: Floats,
+             body_camera: Floats) -> Bools:
+    """Joints hidden in the room, (B, T, 17): by the body itself, by a passer-by, by furniture.
+
+    Args:
+        rng: Source of randomness.
+        kinds: What hides each sequence, (B,), keys of `occlusion.SHARES`.
+        cameras: B cameras.
+        bodies: Whom they watch, in the world, (B, T, 18, 3) [m]; they pass each other, too.
+        body_camera: The same in camera axes.
+    """
+    joints = len(COCO17.joints)
+    out = np.zeros((*bodies.shape[:2], joints), bool)
+    own = np.isin(kinds, ('self', 'person', 'object'))
+    out[own] = hidden(visibility(body_camera[own]))
+    rows = np.flatnonzero(kinds == 'person')
+    if rows.size:
+        some, others = cameras.take(rows), bodies[(rows + 1) % len(bodies)]
+        passing = some.to_camera(passers(rng, some, bodies[rows], others))
+        out[rows] |= hidden(visibility_behind(body_camera[rows], passing))
+    rows = np.flatnonzero(kinds == 'object')
+    if rows.size:
+        position, people = cameras.position[rows], bodies[rows][:, None]
+        boxes = draw_boxes(rng, position, people, _PIECES)
+        out[rows] |= boxes.hide(position, people[..., :joints, :])[:, 0]
     return out

@@ -3,12 +3,26 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.special import ndtri
 
 from ..skeleton import COCO17
 from ..types import Bools, Floats
 from .motion import FPS
+
+# How a training sequence is hidden: the share of each kind. The last three happen in the room,
+# and there the body's own parts hide joints too.
+SHARES = {
+    'nothing': 0.26,     # but what leaves the image and what the detector loses
+    'random': 0.26,      # eq. 10-11 of gated convolution
+    'groups': 0.11,      # limbs, for a while
+    'edge': 0.09,        # beyond a line across the image
+    'self': 0.10,        # the Cylinder Man
+    'person': 0.09,      # somebody who passes
+    'object': 0.09,      # furniture
+}
+BLACKOUTS = 0.2          # share of the sequences with times in which all is hidden, on top
 
 _LOWER = COCO17.indices('left_knee', 'right_knee', 'left_ankle', 'right_ankle')
 _GROUPS = (
@@ -30,17 +44,29 @@ _GROUPS = (
 
 
 def random_masks(rng: Generator, frames: int, joints: int, share: float, kernel: int) -> Bools:
-    """Time-correlated random masks, (T, J), of gated convolution eq. 10-11.
+    """Time-correlated random masks M, (T, J), of gated convolution eq. 10-11.
 
-    Uniform noise P is averaged over `kernel` frames and thresholded. The threshold is the one that
-    hides `share` of the joints: an average of K uniform numbers is all but normal with variance 1
-    / 12 K.
+    Args:
+        rng: Source of randomness.
+        frames: T.
+        joints: J, each with its own noise.
+        share: Of the joints that are hidden, 0 to 1; gives the threshold theta.
+        kernel: K, frames over which the uniform noise P is averaged.
     """
     noise = rng.random((frames + kernel, joints))
     smooth = uniform_filter1d(noise, kernel, axis=0)[kernel // 2:kernel // 2 + frames]
+    return np.asarray(smooth > threshold(share, kernel))
+
+
+def threshold(share: float, kernel: int) -> float:
+    """Theta of eq. 10: what an average of K uniform numbers exceeds with this probability.
+
+    Their distribution is normal but for its kurtosis of -6 / 5 K (Cornish-Fisher expansion).
+    """
     if kernel == 1:
-        return np.asarray(smooth > 1 - share)
-    return np.asarray(smooth > 0.5 + ndtri(1 - share) * np.sqrt(1 / (12 * kernel)))
+        return 1 - share
+    z = ndtri(1 - share)
+    return float(0.5 + (z - 0.05 / kernel * (z ** 3 - 3 * z)) * np.sqrt(1 / (12 * kernel)))
 
 
 def blackouts(
@@ -51,25 +77,31 @@ def blackouts(
     return np.asarray((t >= 0) & (t % round(period_s * FPS) < round(hidden_s * FPS)))
 
 
-def draw_masks(rng: Generator, around: Floats) -> Bools:
-    """Hidden joints (B, T, 17) of a mixture of occlusions.
+def draw_kinds(rng: Generator, batch: int) -> NDArray[np.str_]:
+    """What hides each sequence, (B,): keys of `SHARES`."""
+    return rng.choice(tuple(SHARES), batch, p=tuple(SHARES.values()))
+
+
+def draw_masks(rng: Generator, kinds: NDArray[np.str_], around: Floats) -> Bools:
+    """Hidden joints (B, T, 17) of the kinds that are drawn in the image, and blackouts.
 
     Args:
+        rng: Source of randomness.
+        kinds: Of each sequence, (B,); see `occluders.obstruct` for those of the room.
         around: Place of each joint around the middle of the body, in metres in the image, (B, T,
             17, 2).
     """
     batch, frames, joints, _ = around.shape
     hidden = np.zeros((batch, frames, joints), bool)
-    for row in range(batch):
-        kind = rng.random()
-        if kind < 0.3:
+    for row, kind in enumerate(kinds):
+        if kind == 'random':
             hidden[row] = random_masks(rng, frames, joints, float(rng.uniform(0.05, 0.6)),
                                        int(np.exp(rng.uniform(np.log(3), np.log(90)))))
-        elif kind < 0.5:
+        elif kind == 'groups':
             hidden[row] = _groups(rng, frames, joints)
-        elif kind < 0.65:
+        elif kind == 'edge':
             hidden[row] = _behind_an_edge(rng, around[row])
-        if rng.random() < 0.25:
+        if rng.random() < BLACKOUTS:
             hidden[row] |= _some_blackouts(rng, frames)[:, None]
     return hidden
 

@@ -152,11 +152,12 @@ def _groups(motions: Sequence[Motion], frames: int) -> list[list[_Window]]:
     groups = []
     for motion in motions:
         partner, leads = _partner(motion.name)
-        if leads and partner in by_name:
-            both = zip(_windows(motion, frames), _windows(by_name[partner], frames))
-            groups += [list(pair) for pair in both]
-        elif leads or partner not in by_name:
+        other = by_name.get(partner)
+        if other is None or len(other) != len(motion):      # a recording cut into pieces
             groups += [[window] for window in _windows(motion, frames)]
+        elif leads:
+            both = zip(_windows(motion, frames), _windows(other, frames))
+            groups += [list(pair) for pair in both]
     return groups
 
 

@@ -15,7 +15,8 @@ from .bodies import draw_bodies
 from .cameras import draw_cameras
 from .detections import detect
 from .motion import FPS, Motion, h36m_of
-from .occlusion import draw_masks
+from .occluders import obstruct
+from .occlusion import draw_kinds, draw_masks
 
 _J = len(COCO17.joints)
 _MIDDLE = COCO17.indices('left_shoulder', 'right_shoulder', 'left_hip', 'right_hip')
@@ -56,7 +57,9 @@ def draw_clips(
     body_camera = cameras.to_camera(body.astype(float))                            # (B, T, 18, 3)
     rays, detected = observe(rng, body_camera, cameras.half_view)
     middle = body_camera[:, :, _MIDDLE].mean(2, keepdims=True)
-    seen = detected & ~draw_masks(rng, (body_camera[:, :, :_J] - middle)[..., :2])
+    kinds = draw_kinds(rng, batch)
+    seen = detected & ~draw_masks(rng, kinds, (body_camera[:, :, :_J] - middle)[..., :2])
+    seen &= ~obstruct(rng, kinds, cameras, body, body_camera)
     for row in np.flatnonzero(rng.random(batch) < 0.25):
         every = int(rng.integers(2, 4))
         _, detected[row] = slow(rays[row], detected[row], every)
