@@ -101,17 +101,22 @@ def test_views_project_where_they_were_seen(tmp_path: Path, world) -> None:
     gone = np.isnan(shown)
     assert gone.sum() == 2                                      # a knee in one frame
     assert gone[5, limbs.index('left_knee')].all()
+    # the truth is where detectors mark joints, up to 4 cm beside them; elbows and wrists are exact
     np.testing.assert_allclose(
-        pixels[:, H36M17.indices(*limbs)][~gone], shown[~gone], atol=1e-6)
+        pixels[:, H36M17.indices(*limbs)][~gone], shown[~gone], atol=15)
+    arms = ('left_elbow', 'right_elbow', 'left_wrist', 'right_wrist')
+    np.testing.assert_allclose(
+        pixels[:, H36M17.indices(*arms)], shown[:, [limbs.index(joint) for joint in arms]],
+        atol=1e-6)
     assert clip.scores[5, COCO17.index('left_knee')] == 0
     assert set(np.unique(clip.scores)) == {0, 0.8}
     # the camera stands where it stood: 1.6 m up where z is up, and as far from the person
     away = np.linalg.norm(clip.world_from_camera[:, :3, 3] - clip.joints_world[:, 0], axis=-1)
     hips = person.joints[:, SMPL24.indices('left_hip', 'right_hip')].mean(1)
-    np.testing.assert_allclose(away, np.linalg.norm(cameras[:, :3, 3] - hips, axis=-1), atol=1e-6)
+    np.testing.assert_allclose(away, np.linalg.norm(cameras[:, :3, 3] - hips, axis=-1), atol=0.04)
     height = clip.world_from_camera[:, 2, 3] - clip.joints_world[:, 0, 2]
     np.testing.assert_allclose(
-        height, 1.6 - hips[:, 2], atol=0.6 if world is WORLDS['askew'] else 1e-6)
+        height, 1.6 - hips[:, 2], atol=0.6 if world is WORLDS['askew'] else 0.04)
     head = clip.joints_world[0, H36M17.index('head')]
     assert head[2] > clip.joints_world[0, H36M17.index('thorax'), 2] + 0.15
 

@@ -150,10 +150,10 @@ def test_the_real_clips_are_people(motions: list[Motion]) -> None:
 
         for side in ('left', 'right'):
             thigh = length(f'{side}_hip', f'{side}_knee')
-            assert abs(thigh.mean() - 0.4) < 0.06, motion.name
-            assert abs(length(f'{side}_knee', f'{side}_ankle').mean() - 0.43) < 0.06, motion.name
+            assert abs(thigh.mean() - 0.4) < 0.03, motion.name
+            assert abs(length(f'{side}_knee', f'{side}_ankle').mean() - 0.37) < 0.03, motion.name
             assert abs(length(f'{side}_elbow', f'{side}_wrist').mean() - 0.25) < 0.03, motion.name
-            assert thigh.std() < 1e-5, motion.name
+            assert thigh.std() < 0.02, motion.name        # the hip's mark is the pelvis's
         assert -0.6 < body[..., 2].min() < 0.3, motion.name
         assert 1.5 < body[..., 2].max() < 3.5, motion.name
 

@@ -14,11 +14,12 @@ _SIDES = ('left', 'right')
 # Lengths over the length of the leg, hip to ankle (0.491 of the stature). Winter, "Biomechanics
 # and motor control of human movement", fig. 4.1 after Drillis and Contini; widths between the
 # centres of the joints, which lie inside of the bones that can be felt.
+_THIGH = 0.5
 _ARM, _FOREARM = 0.379, 0.297
-_HIPS, _SHOULDERS = 0.20, 0.41
+_HIPS, _SHOULDERS = 0.204, 0.387
 _TORSO = 0.587              # height of the shoulders above the hips
 _EARS = 0.215               # height of the ears above the shoulders
-_SPREAD = 0.08              # share by which people differ from the mean; beyond: corrected
+_SPREAD = 0.06              # share by which people differ from the mean; beyond: corrected
 
 _EAR_UP = 0.095             # of the ears above the head joint [m]: kinematics.body_points
 
@@ -29,6 +30,11 @@ def like_people(offsets: Floats) -> Floats:
     leg = sum(float(np.linalg.norm(at[f'{side}_{joint}'])) for side in _SIDES
               for joint in ('knee', 'ankle')) / 2
     for side in _SIDES:
+        thigh, shin = at[f'{side}_knee'], at[f'{side}_ankle']
+        long, short = np.linalg.norm(thigh), np.linalg.norm(shin)
+        wanted = np.clip(long / (long + short), _THIGH - 0.02, _THIGH + 0.02) * (long + short)
+        thigh *= wanted / long
+        shin *= (long + short - wanted) / short
         for joint, share in (('elbow', _ARM), ('wrist', _FOREARM)):
             bone = at[f'{side}_{joint}']
             bone *= _correction(float(np.linalg.norm(bone)), share * leg)
