@@ -13,7 +13,9 @@ from .motion import FPS
 
 KINDS = ('static', 'robot', 'handheld')
 _SHARES = (0.3, 0.4, 0.3)
+_DISTANCE_M = (1.5, 12.0)
 _NEAREST_M = 1.2
+_BACKS_OFF = 0.8         # share of the cameras that stand far enough from several people
 # camera axes of a level camera that looks along world x: x right, y down, z forward
 _LEVEL = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], float)
 
@@ -73,17 +75,21 @@ def draw_cameras(rng: Generator, target: Floats, azimuth: Floats | None = None,
     aspect = rng.choice([4 / 3, 16 / 9, 3 / 4], batch, p=[0.5, 0.4, 0.1])
     if azimuth is None:
         azimuth = rng.uniform(-np.pi, np.pi, batch)
-    position = _positions(rng, target, kind, azimuth)
-    position = _give_way(position, target[:, None] if people is None else people)
+    distance = np.exp(rng.uniform(np.log(_DISTANCE_M[0]), np.log(_DISTANCE_M[1]), batch))
+    if people is None:
+        people = target[:, None]
+    else:
+        distance = np.maximum(distance, _back_off(rng, target, people, half_x))
+    position = _positions(rng, target, kind, azimuth, distance)
+    position = _give_way(position, people)
     rotation = _rotations(rng, target, position, kind, half_x)
     return CameraPaths(rotation, position, np.stack([half_x, half_x / aspect], 1), kind)
 
 
 def _positions(rng: Generator, target: Floats, kind: NDArray[np.integer],
-               azimuth: Floats) -> Floats:
+               azimuth: Floats, distance: Floats) -> Floats:
     batch, frames, _ = target.shape
     robot, handheld = kind == KINDS.index('robot'), kind == KINDS.index('handheld')
-    distance = np.exp(rng.uniform(np.log(1.5), np.log(12), batch))
     direction = np.stack([np.cos(azimuth), np.sin(azimuth)], 1)
     around = target.mean(1)[:, :2] + distance[:, None] * direction
     speed = rng.uniform(0, 1.2, batch) * (robot | handheld) * (rng.random(batch) < 0.8)
@@ -107,6 +113,14 @@ def _positions(rng: Generator, target: Floats, kind: NDArray[np.integer],
         [around[:, None] + path, np.broadcast_to(height[:, None, None], (batch, frames, 1))], -1
     )
     return np.asarray(flat + sway + bob)
+
+
+def _back_off(rng: Generator, target: Floats, people: Floats, half_x: Floats) -> Floats:
+    """From how far most cameras have most people in their image, (B,) [m]; 0 for the others."""
+    off = np.linalg.norm(people[..., :2] - target.mean(1)[:, None, None, :2], axis=-1)
+    wide = np.percentile(off.reshape(len(off), -1), 80, axis=1)                # (B,)
+    distance = np.minimum(wide / half_x, _DISTANCE_M[1])
+    return np.asarray(distance * (rng.random(len(off)) < _BACKS_OFF))
 
 
 def _give_way(position: Floats, people: Floats) -> Floats:

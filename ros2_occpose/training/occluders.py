@@ -28,7 +28,8 @@ _TRIES = 6                             # places that are tried for each piece
 _PERSON_M, _CAMERA_M = 0.12, 0.3       # room that it leaves
 _EVERY = 4                             # frames between looks at whether it is in the way
 _BESIDE_M = 0.35                       # how far beside the line of sight it stands
-_PIECES = 3                            # of furniture in the room of a training sequence, at most
+_PIECES = 2                            # of furniture in the room of a training sequence, at most
+_TOO_MUCH = 0.8                        # hidden joints: furniture that hides more is taken away
 _PASSING_M = 0.7                       # nearest to the person that somebody passes
 
 
@@ -171,5 +172,6 @@ def obstruct(rng: Generator, kinds: NDArray[np.str_], cameras: CameraPaths, bodi
     if rows.size:
         position, people = cameras.position[rows], bodies[rows][:, None]
         boxes = draw_boxes(rng, position, people, _PIECES)
-        out[rows] |= boxes.hide(position, people[..., :joints, :])[:, 0]
+        behind = boxes.hide(position, people[..., :joints, :])[:, 0]
+        out[rows] |= behind & (behind.mean((1, 2), keepdims=True) < _TOO_MUCH)
     return out

@@ -15,14 +15,17 @@ from .motion import FPS
 # and there the body's own parts hide joints too.
 SHARES = {
     'nothing': 0.26,     # but what leaves the image and what the detector loses
-    'random': 0.26,      # eq. 10-11 of gated convolution
-    'groups': 0.11,      # limbs, for a while
-    'edge': 0.09,        # beyond a line across the image
+    'random': 0.30,      # eq. 10-11 of gated convolution
+    'groups': 0.09,      # limbs, for a while
+    'edge': 0.07,        # beyond a line across the image
     'self': 0.10,        # the Cylinder Man
     'person': 0.09,      # somebody who passes
     'object': 0.09,      # furniture
 }
 BLACKOUTS = 0.2          # share of the sequences with times in which all is hidden, on top
+
+# Axis and side of what is hidden; where the edge is at first, from and to, from the middle [m].
+_EDGES = ((1, 1, -0.3, 0.7), (1, 1, -0.3, 0.7), (0, 1, -0.25, 0.25), (0, -1, -0.25, 0.25))
 
 _LOWER = COCO17.indices('left_knee', 'right_knee', 'left_ankle', 'right_ankle')
 _GROUPS = (
@@ -95,7 +98,7 @@ def draw_masks(rng: Generator, kinds: NDArray[np.str_], around: Floats) -> Bools
     hidden = np.zeros((batch, frames, joints), bool)
     for row, kind in enumerate(kinds):
         if kind == 'random':
-            hidden[row] = random_masks(rng, frames, joints, float(rng.uniform(0.05, 0.6)),
+            hidden[row] = random_masks(rng, frames, joints, float(rng.uniform(0.05, 0.7)),
                                        int(np.exp(rng.uniform(np.log(3), np.log(90)))))
         elif kind == 'groups':
             hidden[row] = _groups(rng, frames, joints)
@@ -122,9 +125,9 @@ def _groups(rng: Generator, frames: int, joints: int) -> Bools:
 def _behind_an_edge(rng: Generator, around: Floats) -> Bools:
     """Behind a table (everything below a line) or a wall (everything to one side)."""
     frames = len(around)
-    axis, sign = ((1, 1), (0, 1), (0, -1))[rng.choice(3, p=[0.5, 0.25, 0.25])]
-    edge = rng.uniform(-0.3, 0.7) + np.cumsum(rng.normal(0, 0.01)
-                                              + rng.normal(0, 0.01, frames))  # [m] from the middle
+    axis, sign, least, most = _EDGES[rng.integers(len(_EDGES))]
+    steps = rng.normal(0, 0.003) + rng.normal(0, 0.01, frames)                 # [m]
+    edge = rng.uniform(least, most) + np.cumsum(steps)
     hidden = np.zeros(around.shape[:2], bool)
     when = _span(rng, frames, 1.0, 10.0)
     hidden[when] = (sign * around[..., axis] > edge[:, None])[when]

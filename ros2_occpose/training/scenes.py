@@ -16,7 +16,8 @@ from ..skeleton import COCO17
 from ..types import Bools, Floats
 from .bodies import draw_bodies
 from .cameras import CameraPaths, draw_cameras
-from .motion import BODY, Motion
+from .kinematics import BODY
+from .motion import Motion
 from .occluders import Boxes, draw_boxes
 from .placing import place
 from .sequences import observe
@@ -118,8 +119,8 @@ def test_scenes(motions: Sequence[Motion], seed: int = 0, cameras: int = 2,    #
                 frames: int = TEST_FRAMES) -> Scenes:                          # noqa: PT028
     """Every test clip as it was recorded, only turned and shifted, before several cameras.
 
-    Clips are cut into windows of equal length, at most `frames`; what is shorter is padded with
-    its last frame. Scenes hold 1 to 4 people; partners in a dance stay together.
+    Clips are cut into windows of equal length, at most `frames`; what is shorter runs on to and
+    fro, not `valid`. Scenes hold 1 to 4 people; partners in a dance stay together.
 
     Raises:
         DataError: There is no clip of the test split.
@@ -179,7 +180,10 @@ def _windows(motion: Motion, frames: int) -> Iterator[_Window]:
 
 
 def _padded(body: Floats, frames: int) -> Floats:
-    return body[np.minimum(np.arange(frames), len(body) - 1)]
+    """The movement, and on to and fro, so that nobody freezes in the way of others."""
+    last = max(len(body) - 1, 1)
+    there = last - np.abs(np.arange(frames) % (2 * last) - last)
+    return body[np.minimum(there, len(body) - 1)]
 
 
 def _companies(groups: Sequence[list[_Window]]) -> Iterator[list[list[_Window]]]:
