@@ -7,10 +7,14 @@ from pathlib import Path
 from ..motion import SPLITS, Motion
 from .amass import read_amass
 from .human36m import read_human36m
+from .mpi_inf_3dhp import read_mpi_inf_3dhp
 from .threedpw import read_threedpw
 
 # folder below --data -> reader of its movements
-READERS = {'amass': read_amass, 'human36m': read_human36m, '3dpw': read_threedpw}
+READERS = {
+    'amass': read_amass, 'human36m': read_human36m, '3dpw': read_threedpw,
+    'mpi_inf_3dhp': read_mpi_inf_3dhp,
+}
 
 
 def find(data: Path, splits: tuple[str, ...] = SPLITS) -> Iterator[Motion]:

@@ -56,16 +56,16 @@ def load_npz(path: Path, *keys: str, optional: tuple[str, ...] = ()) -> dict[str
                         'see docs/datasets.md for where files go.') from error
 
 
-def require(found: object, *keys: str, source: Path | str) -> None:
+def require(found: object, *keys: object, source: Path | str) -> None:
     """See that a table has all of `keys`.
 
     Raises:
         DataError: It names what is missing, and what was found instead.
     """
     if not isinstance(found, Mapping):
-        raise DataError(f'Expected a table with {", ".join(keys)} in {source}, got '
-                        f'{type(found).__name__}; see docs/datasets.md for the layout.')
-    missing = [key for key in keys if key not in found]
+        raise DataError(f'Expected a table with {", ".join(map(str, keys))} in {source}, '
+                        f'got {type(found).__name__}; see docs/datasets.md for the layout.')
+    missing = [str(key) for key in keys if key not in found]
     if missing:
         got = ', '.join(sorted(map(str, found))[:20]) or 'nothing'
         raise DataError(f'Expected {", ".join(missing)} in {source}, got {got}; see '
