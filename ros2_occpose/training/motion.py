@@ -71,8 +71,7 @@ class Motion:
 
 def h36m_of(body: Floats) -> Floats:
     """h36m17 joints of the 18 body points, (..., 18, 3) -> (..., 17, 3)."""
-    joints = np.einsum('oi,...id->...od', _H36M_FROM_BODY.astype(body.dtype), body)
-    return np.asarray(joints)
+    return np.asarray(_H36M_FROM_BODY.astype(body.dtype) @ body)
 
 
 def _h36m_weights() -> Floats:
