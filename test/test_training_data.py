@@ -9,7 +9,6 @@ from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
 from ros2_occpose.training.bodies import draw_bodies, mirror, reshape, sampling_weights
 from ros2_occpose.training.bvh import axis_rotations
 from ros2_occpose.training.cameras import KINDS, draw_cameras, wobble
-from ros2_occpose.training.detections import HEIGHT_M, ar1, bursts, detect
 from ros2_occpose.training.motion import BODY, Motion, h36m_of
 from ros2_occpose.training.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
 from ros2_occpose.training.sequences import (
@@ -118,26 +117,6 @@ def test_wobble_is_smooth_and_as_large_as_asked(rng: np.random.Generator) -> Non
     assert np.abs(np.diff(moved, axis=1)).mean() < 0.3
 
 
-def test_detector_noise_is_correlated_and_of_the_measured_size(rng: np.random.Generator) -> None:
-    noise = ar1(rng, (50, 2000, 3))
-    assert noise.std() == pytest.approx(1.0, abs=0.05)
-    assert np.corrcoef(noise[:, :-1].ravel(), noise[:, 1:].ravel())[0, 1] == pytest.approx(
-        0.8, abs=0.02)
-    rays = np.zeros((300, 60, 17, 2))
-    noisy, lost = detect(rng, rays, np.full((300, 60), 0.25))
-    error = np.linalg.norm(noisy, axis=-1) / (HEIGHT_M * 0.25)          # of the person's height
-    assert 0.009 < np.median(error) < 0.018
-    assert np.percentile(error, 99) > 4 * np.median(error)              # heavy tails
-    assert 0.01 < lost.mean() < 0.08
-
-
-def test_bursts_take_their_share_of_the_time(rng: np.random.Generator) -> None:
-    on = bursts(rng, (100, 600, 4), 0.2, 0.5)
-    assert on.mean() == pytest.approx(0.2, abs=0.03)
-    changes = (on[:, 1:] != on[:, :-1]).mean()
-    assert changes < 0.1                                                # white noise: 0.32
-
-
 def test_slow_images_are_filled_up_with_straight_lines() -> None:
     rays = np.zeros((9, 17, 2)) + np.array([0, 9, 9, 3, 9, 9, 6, 9, 9.0])[:, None, None]
     seen = np.ones((9, 17), bool)
@@ -169,7 +148,7 @@ def test_targets_are_in_the_axes_of_the_view(rng: np.random.Generator) -> None:
         truth = sequences.target[:, :, H36M17.index(joint), :2][full]
         for axis in range(2):
             if truth[:, axis].std() > 0.1:
-                assert np.corrcoef(drawn[:, axis], truth[:, axis])[0, 1] > 0.8, joint
+                assert np.corrcoef(drawn[:, axis], truth[:, axis])[0, 1] > 0.6, joint
                 checked += 1
     assert checked >= 2
 
