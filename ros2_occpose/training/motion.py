@@ -1,8 +1,8 @@
-"""Motion capture as coco17 and h36m17 joints in metres, z up, 30 Hz, in train and test splits.
+"""Motion capture as rotations of the smpl24 tree, z up, 30 Hz, in train and test splits.
 
-The joints that a 2D detector sees on the face are synthesised from the head's frame. Hip, spine
-and thorax of h36m17 are the means that `skeleton.convert` makes of coco17, so that 3D joints and
-2D rays mean the same point.
+The points that a 2D detector sees follow from it: `kinematics.body_points`. Hip, spine and
+thorax of h36m17 are the means that `skeleton.convert` makes of coco17, so that 3D joints and 2D
+rays mean the same point.
 """
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ import numpy as np
 from ..errors import DataError
 from ..skeleton import COCO17, H36M17, SMPL24, conversion
 from ..types import Floats
+from .asf_amc import rate_of, read_asf_amc, skeleton_of
 from .bvh import read_bvh
 from .kinematics import BODY, body_points, forward
 from .mocap_text import read_deepmimic, read_expmap
 from .proportions import like_people
-from .recordings import from_cmu, from_daz, from_deepmimic
+from .recordings import from_asf, from_cmu, from_daz, from_deepmimic
 from .retarget import Recording, between, retarget
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ FPS = 30.0
 SPLITS = ('train', 'validation', 'test')
 
 _TEST_CLIPS = {'salsa/14', 'salsa/29', 'salsa/15', 'salsa/30'}
+# The couples of salsa are CMU's subjects 60 and 61, NN of the second being NN + 15 here.
+_TEST_TRIALS = {'60_14', '61_14', '60_15', '61_15'}
+_VALIDATION_TRIALS = {'60_07', '61_07', '94_14', '135_08'}
 _TEST_SUBJECTS = {'49', '88', '90'}
 _VALIDATION_CLIPS = {'salsa/07', 'salsa/22', 'martial/08', 'indian/14'}
 _VALIDATION_SUBJECTS = {'139', '09'}
@@ -85,7 +89,9 @@ _H36M_FROM_BODY = _h36m_weights()
 
 
 def load_motions(data: Path, splits: tuple[str, ...] = SPLITS) -> list[Motion]:
-    """All clips of some splits below `data` (bvh, deepmimic, expmap, archives), in a fixed order.
+    """All clips of some splits below `data`, in a fixed order.
+
+    These are bvh/*/*.bvh, deepmimic/**/*.txt, expmap/*/*.txt, asf_amc/**/*.amc and archives.
 
     Raises:
         DataError: The folder is missing, or holds no clip.
@@ -99,8 +105,8 @@ def load_motions(data: Path, splits: tuple[str, ...] = SPLITS) -> list[Motion]:
     motions += find(data, splits)
     if not motions:
         raise DataError(
-            f'Expected clips below {data}/bvh, {data}/deepmimic, {data}/expmap or an archive of '
-            f'docs/datasets.md, found none of the splits {", ".join(splits)}.'
+            f'Expected clips below {data}/bvh, {data}/deepmimic, {data}/expmap, {data}/asf_amc '
+            f'or an archive of docs/datasets.md, found none of the splits {", ".join(splits)}.'
         )
     logger.info('%d clips, %.1f minutes from %s.', len(motions),
                 sum(len(m) for m in motions) / FPS / 60, data)
@@ -115,6 +121,8 @@ def _all(data: Path) -> Iterator[Motion]:
             yield from _from_deepmimic(path, data / 'deepmimic' / 'humanoid3d.txt')
     for path in sorted(data.glob('expmap/*/*.txt')):
         yield from _from_expmap(path, data / 'expmap' / 'skeleton.json')
+    for path in sorted(data.glob('asf_amc/**/*.amc')):
+        yield from _from_asf_amc(path)
 
 
 def _from_bvh(path: Path) -> Iterator[Motion]:
@@ -140,6 +148,17 @@ def _from_expmap(path: Path, skeleton: Path) -> Iterator[Motion]:
     name = f'{path.parent.name}/{path.stem}'
     durations = np.full(len(positions['root']), 1 / FPS)
     return _motion(name, '', from_cmu(positions, turns), durations)
+
+
+def _from_asf_amc(path: Path) -> Iterator[Motion]:
+    skeleton = skeleton_of(path)
+    ends, turns = read_asf_amc(path, skeleton)
+    rate = rate_of(path)
+    step = max(round(rate / FPS), 1)
+    recording = from_asf({bone: at[::step] for bone, at in ends.items()},
+                         {bone: turn[::step] for bone, turn in turns.items()})
+    durations = np.full(len(recording.turns), step / rate)
+    return _motion(f'asf_amc/{path.stem}', skeleton.stem, recording, durations)
 
 
 def _motion(name: str, subject: str, recording: Recording,
@@ -191,10 +210,16 @@ def _resample(rotations: Floats, root: Floats, durations: Floats) -> tuple[Float
 def split_of(name: str, subject: str) -> str:
     """Train, validation or test: whole clips, both dancers of a pair, all of a subject."""
     clip = name.rsplit('/', 1)[-1]
-    if name in _TEST_CLIPS or subject in _TEST_SUBJECTS or clip.startswith('test_'):
+    if (
+        name in _TEST_CLIPS
+        or clip in _TEST_TRIALS
+        or subject in _TEST_SUBJECTS
+        or clip.startswith('test_')
+    ):
         return 'test'
     if (
         name in _VALIDATION_CLIPS
+        or clip in _VALIDATION_TRIALS
         or subject in _VALIDATION_SUBJECTS
         or clip.endswith(('_4', '_28', '_40', '_52'))
     ):

@@ -97,6 +97,35 @@ def from_cmu(positions: Named, turns: Named) -> Recording:
     return _recording(given, points, np.eye(3), _CMU_ELBOW)
 
 
+def from_asf(ends: Named, turns: Named) -> Recording:
+    """Of CMU's skeleton in metres as `read_asf_amc` gives it: ends and turns of bones.
+
+    Raises:
+        DataError: A bone is missing.
+    """
+    try:
+        joints = {ours: ends[bone] for ours, (bone, _) in _ASF.items() if bone}
+        moved = {ours: turns[bone] for ours, (_, bone) in _ASF.items() if bone}
+    except KeyError as error:
+        raise DataError(f"Expected the bone names of CMU's ASF, {error} is missing.") from error
+    return from_cmu(joints, moved)
+
+
+# joint of read_expmap: the bone that ends there, the bone that begins there
+_ASF = {
+    'root': ('root', 'root'), 'spine_offset': ('', 'lowerback'),
+    'lower_back': ('lowerback', 'upperback'), 'upper_back': ('upperback', 'thorax'),
+    'neck_base': ('thorax', 'lowerneck'), 'neck': ('lowerneck', 'upperneck'),
+    'head': ('upperneck', 'head'),
+    **{f'{side}_{joint}': (ends and f'{side[0]}{ends}', f'{side[0]}{begins}')
+       for side in _SIDES for joint, ends, begins in (
+           ('hip', 'hipjoint', 'femur'), ('knee', 'femur', 'tibia'), ('ankle', 'tibia', 'foot'),
+           ('toes', 'foot', 'toes'), ('clavicle', '', 'clavicle'),
+           ('shoulder', 'clavicle', 'humerus'), ('elbow', 'humerus', 'radius'),
+           ('wrist', 'radius', 'wrist'))},
+}
+
+
 def _recording(given: Named, points: Named, axes: Floats, elbow: float = 0.0) -> Recording:
     """Turns of all of smpl24 from those that were given, z up.
 
