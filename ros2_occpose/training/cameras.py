@@ -15,6 +15,7 @@ KINDS = ('static', 'robot', 'handheld')
 _SHARES = (0.3, 0.4, 0.3)
 _DISTANCE_M = (1.5, 12.0)
 _NEAREST_M = 1.2
+_STEPS, _STEP_M = 20, 0.3
 _BACKS_OFF = 0.8         # share of the cameras that stand far enough from several people
 # camera axes of a level camera that looks along world x: x right, y down, z forward
 _LEVEL = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]], float)
@@ -80,18 +81,18 @@ def draw_cameras(rng: Generator, target: Floats, azimuth: Floats | None = None,
         people = target[:, None]
     else:
         distance = np.maximum(distance, _back_off(rng, target, people, half_x))
-    position = _positions(rng, target, kind, azimuth, distance)
-    position = _give_way(position, people)
+    away = np.stack([np.cos(azimuth), np.sin(azimuth)], 1)                     # (B, 2)
+    position = _positions(rng, target, kind, distance[:, None] * away)
+    position = _give_way(_further_away(position, people, away), people)
     rotation = _rotations(rng, target, position, kind, half_x)
     return CameraPaths(rotation, position, np.stack([half_x, half_x / aspect], 1), kind)
 
 
 def _positions(rng: Generator, target: Floats, kind: NDArray[np.integer],
-               azimuth: Floats, distance: Floats) -> Floats:
+               away: Floats) -> Floats:
     batch, frames, _ = target.shape
     robot, handheld = kind == KINDS.index('robot'), kind == KINDS.index('handheld')
-    direction = np.stack([np.cos(azimuth), np.sin(azimuth)], 1)
-    around = target.mean(1)[:, :2] + distance[:, None] * direction
+    around = target.mean(1)[:, :2] + away
     speed = rng.uniform(0, 1.2, batch) * (robot | handheld) * (rng.random(batch) < 0.8)
     heading = rng.uniform(-np.pi, np.pi, (batch, 1))
     heading = heading + wobble(rng, batch, frames, 1, (4, 15), np.full((batch, 1, 1), 0.6))[..., 0]
@@ -123,8 +124,19 @@ def _back_off(rng: Generator, target: Floats, people: Floats, half_x: Floats) ->
     return np.asarray(distance * (rng.random(len(off)) < _BACKS_OFF))
 
 
+def _further_away(position: Floats, people: Floats, away: Floats) -> Floats:
+    """Paths (B, T, 3) shifted as a whole until nobody (B, P, T, 3) walks into the camera."""
+    out = position.copy()
+    rows = np.arange(len(out))
+    for _ in range(_STEPS):
+        apart = np.linalg.norm(out[rows, None, :, :2] - people[rows][..., :2], axis=-1)
+        rows = rows[apart.min((1, 2)) < _NEAREST_M]
+        out[rows, :, :2] += _STEP_M * away[rows, None]
+    return out
+
+
 def _give_way(position: Floats, people: Floats) -> Floats:
-    """Positions (B, T, 3) that keep their distance from people (B, P, T, 3)."""
+    """Positions (B, T, 3) where those who are still too near to people (B, P, T, 3) step aside."""
     out = position.copy()
     for person in np.moveaxis(people, 1, 0):
         away = out[..., :2] - person[..., :2]
