@@ -10,6 +10,7 @@ import pytest
 from archived_person import Y_UP_FROM_Z_UP, joints_of, look_at, project, walking, without_floor
 from scipy.spatial.transform import Rotation
 
+from ros2_occpose.cli import main
 from ros2_occpose.errors import DataError
 from ros2_occpose.geometry import invert, transform
 from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
@@ -169,3 +170,16 @@ def test_points_are_given_in_the_cameras_frame(tmp_path: Path) -> None:
         before = [transform(invert(pose), joints)
                   for pose, joints in zip(clip.world_from_camera, clip.joints_world)]
         assert np.min(np.array(before)[..., 2]) > 2
+
+
+def test_a_clip_can_be_lifted(tmp_path: Path) -> None:
+    """As docs/datasets.md says: nothing has to be filled in or left out."""
+    write(tmp_path)
+    *_, clip = read_threedpw_clips(tmp_path)
+    np.savez(tmp_path / 'clip.npz', keypoints=clip.keypoints_px, scores=clip.scores, K=clip.K,
+             fps=clip.fps, world_from_camera=clip.world_from_camera, truth=clip.joints_world)
+    assert main(['lift', str(tmp_path / 'clip.npz'), '--lifter', 'gated_causal',
+                 '--output', str(tmp_path / 'lifted.npz')]) == 0
+    with np.load(tmp_path / 'lifted.npz') as lifted:
+        off = np.linalg.norm(lifted['joints_world'] - clip.joints_world, axis=-1)
+    assert off.mean() < 0.4                  # somewhere there; how well is the benchmark's matter

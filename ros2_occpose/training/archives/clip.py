@@ -23,7 +23,7 @@ class RealClip:
     scores: Floats              # (T, 17) the detector's; 0: not detected
     K: Floats                   # (3, 3) camera matrix [px]
     world_from_camera: Floats   # (T, 4, 4) z up
-    joints_world: Floats        # (T, 17, 3) [m] h36m17 as the data set means them
+    joints_world: Floats        # (T, 17, 3) [m] h36m17; what it means: docs/datasets.md
 
     def __post_init__(self) -> None:
         frames, coco, h36m = len(self.keypoints_px), len(COCO17.joints), len(H36M17.joints)

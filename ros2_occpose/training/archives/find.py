@@ -8,12 +8,13 @@ from ..motion import SPLITS, Motion
 from .amass import read_amass
 from .human36m import read_human36m
 from .mpi_inf_3dhp import read_mpi_inf_3dhp
+from .ocmotion import read_ocmotion
 from .threedpw import read_threedpw
 
 # folder below --data -> reader of its movements
 READERS = {
     'amass': read_amass, 'human36m': read_human36m, '3dpw': read_threedpw,
-    'mpi_inf_3dhp': read_mpi_inf_3dhp,
+    'mpi_inf_3dhp': read_mpi_inf_3dhp, 'ocmotion': read_ocmotion,
 }
 
 

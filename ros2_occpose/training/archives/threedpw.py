@@ -56,8 +56,9 @@ def read_threedpw(folder: Path, splits: tuple[str, ...] = SPLITS) -> Iterator[Mo
 def read_threedpw_clips(folder: Path, splits: tuple[str, ...] = ('test',)) -> Iterator[RealClip]:
     """Everybody as detected by OpenPose, cut where the camera was not aligned with the image.
 
-    Nose and top of the head are those of our body on the head of the data set's; they are what
-    networks of this package are taught.
+    The truth is made of the data set's skeleton as for training (`kinematics.body_points`): the
+    points that detectors of coco17 mark beside its joints, up to 4 cm away, and nose and top of
+    the head.
 
     Raises:
         DataError: A file is missing, damaged or of another layout.
