@@ -52,6 +52,7 @@ def test_joints_are_where_they_were(tmp_path: Path, count: int, rate: str, fps: 
 
 def test_training_finds_them(tmp_path: Path) -> None:
     write(tmp_path / 'amass' / 'KIT' / '3' / 'walk_poses.npz', walking())
+    write(tmp_path / 'amass' / 'KIT' / '3' / 'twitch_poses.npz', walking(0.9))    # too short
     (motion,) = load_motions(tmp_path, ('train',))
     assert motion.name == 'amass/KIT/3/walk_poses'
     with pytest.raises(DataError, match='found none of the splits test'):

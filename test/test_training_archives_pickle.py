@@ -17,7 +17,7 @@ PLAIN = {
                                                               .reshape(3, 2))],
     'names': np.array(['a', 'bc']), 'objects': np.array([None, {'x': 1}], object),
     'gender': ['m', b'f'], 'count': np.int64(3), 'scale': np.float32(0.5), 'ok': np.bool_(True),
-    'ordered': OrderedDict(a=1),
+    'ordered': OrderedDict(a=1), 'nothing': [np.zeros((0, 3)), b'', ''],
 }
 
 

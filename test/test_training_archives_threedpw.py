@@ -14,6 +14,7 @@ from ros2_occpose.cli import main
 from ros2_occpose.errors import DataError
 from ros2_occpose.geometry import invert, transform
 from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
+from ros2_occpose.training.archives import find_clips
 from ros2_occpose.training.archives.threedpw import read_threedpw, read_threedpw_clips
 from ros2_occpose.training.motion import load_motions
 
@@ -27,7 +28,7 @@ WORLDS = {
 }
 
 
-def write(folder: Path, world=Y_UP_FROM_Z_UP, split='test', **changes):
+def write(folder: Path, world=Y_UP_FROM_Z_UP, split='test', lost=False, **changes):
     """Two people and a moving camera in a world of another kind; what was true in ours."""
     people = [walking(2.0, 30.0, 1.1), walking(2.0, 30.0, 0.9)]
     people[1].root[:] += [0.5, 2.0, 0.0]
@@ -53,11 +54,13 @@ def write(folder: Path, world=Y_UP_FROM_Z_UP, split='test', **changes):
         detections.append(seen)
     valid = np.ones(frames, bool)
     valid[10] = False
+    views = invert(cameras) @ np.linalg.inv(theirs)
+    views[10] = np.nan if lost else views[10]
     found = {
         'sequence': 'courtyard_walk_00', 'poses': poses, 'jointPositions': positions,
         'trans': [person.root @ world.T for person in people], 'betas': [np.zeros(10)] * 2,
         'poses2d': detections, 'campose_valid': [valid, np.ones(frames, bool)],
-        'cam_poses': invert(cameras) @ np.linalg.inv(theirs), 'cam_intrinsics': K,
+        'cam_poses': views, 'cam_intrinsics': K,
         'genders': ['m', 'f'], 'img_frame_ids': np.arange(frames) * 2,
     } | changes
     found = {key: value for key, value in found.items() if value is not None}
@@ -122,13 +125,21 @@ def test_views_project_where_they_were_seen(tmp_path: Path, world) -> None:
     assert head[2] > clip.joints_world[0, H36M17.index('thorax'), 2] + 0.15
 
 
+def test_clips_end_where_the_camera_was_lost(tmp_path: Path) -> None:
+    write(tmp_path, lost=True)
+    names = [clip.name for clip in read_threedpw_clips(tmp_path)]
+    assert names == ['3dpw/courtyard_walk_00/0/11', '3dpw/courtyard_walk_00/1/11']
+    assert all(np.isfinite(clip.world_from_camera).all()
+               for clip in read_threedpw_clips(tmp_path))
+
+
 def test_official_splits(tmp_path: Path) -> None:
     for split in ('train', 'validation', 'test'):
         write(tmp_path / '3dpw', split=split)
     assert [m.split for m in read_threedpw(tmp_path / '3dpw', ('validation',))] == [
         'validation', 'validation']
     assert len(load_motions(tmp_path, ('train', 'test'))) == 4
-    assert {clip.split for clip in read_threedpw_clips(tmp_path / '3dpw')} == {'test'}
+    assert {clip.split for clip in find_clips(tmp_path)} == {'test'}
 
 
 @pytest.mark.parametrize(('changes', 'message'), [

@@ -46,7 +46,7 @@ def sampling_weights(motions: Sequence[Motion]) -> Floats:
     """How often each clip is drawn, (M,): long ones more often, but no kind drowns the others."""
     frames = np.array([len(m) for m in motions], float)
     kinds = [m.name.split('/')[0] for m in motions]
-    total = {kind: sum(f for f, k in zip(frames, kinds) if k == kind) for kind in kinds}
+    total = {kind: sum(f for f, k in zip(frames, kinds) if k == kind) for kind in set(kinds)}
     weights = np.array([f / np.sqrt(total[kind]) for f, kind in zip(frames, kinds)])
     return np.asarray(weights / weights.sum())
 

@@ -4,6 +4,6 @@ All give the `Motion` of `training/motion.py`; those with real 2D and camera tru
 for evaluation too.
 """
 from .clip import RealClip
-from .find import find
+from .find import find, find_clips
 
-__all__ = ['RealClip', 'find']
+__all__ = ['RealClip', 'find', 'find_clips']

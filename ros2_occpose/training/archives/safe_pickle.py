@@ -161,6 +161,7 @@ _ADMITTED = {
     ('numpy', 'ndarray'): _Maker(_refuse),                 # only ever an argument of _reconstruct
     ('numpy', 'dtype'): _Maker(_Type),
     ('_codecs', 'encode'): _Maker(_bytes),
+    ('__builtin__', 'bytes'): _Maker(lambda: b''),         # how protocol 2 writes no bytes
     ('collections', 'OrderedDict'): _Maker(dict),
     **{entry: _Maker(make)
        for core in ('numpy.core', 'numpy._core')           # before and since NumPy 2

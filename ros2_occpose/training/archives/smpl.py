@@ -26,8 +26,9 @@ _ANKLE_HEIGHT = 0.08            # [m] above the floor
 _AXIS_WITHIN = np.cos(np.radians(25.0))
 
 
-def numbers(value: Any, *shape: int | None, what: str, source: Path | str) -> Floats:
-    """A finite float array of that shape; None matches any length.
+def numbers(value: Any, *shape: int | None, what: str, source: Path | str,
+            finite: bool = True) -> Floats:
+    """A float array of that shape; None matches any length.
 
     Raises:
         DataError: It is something else.
@@ -43,7 +44,7 @@ def numbers(value: Any, *shape: int | None, what: str, source: Path | str) -> Fl
         wanted = ', '.join('*' if want is None else str(want) for want in shape)
         raise DataError(f'Expected {what} of shape ({wanted}) in {source}, got {array.shape}; see '
                         'docs/datasets.md for the release that is read.')
-    if not np.isfinite(array).all():
+    if finite and not np.isfinite(array).all():
         raise DataError(f'Expected finite {what} in {source}, got NaN or infinity; download it '
                         'again.')
     return array

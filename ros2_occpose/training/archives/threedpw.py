@@ -103,11 +103,13 @@ def _clips_of(person: _Person, found: Any, path: Path, split: str) -> Iterator[R
     frames, number = len(person.joints), person.number
     detected, valid = (_of_person(found, key, number, path)
                        for key in ('poses2d', 'campose_valid'))
-    detected = numbers(detected, frames, 3, 18, what='poses2d', source=path).swapaxes(1, 2)
-    valid = numbers(valid, frames, what='campose_valid', source=path) > 0
-    camera = invert(numbers(found['cam_poses'], frames, 4, 4, what='cam_poses', source=path))
+    detected = numbers(detected, frames, 3, 18, what='poses2d', source=path, finite=False)
+    theirs = numbers(found['cam_poses'], frames, 4, 4, what='cam_poses', source=path, finite=False)
+    valid = (numbers(valid, frames, what='campose_valid', source=path) > 0) & np.isfinite(
+        theirs).all((1, 2))
+    camera = invert(theirs)
     camera[:, :3] = person.ours_from_theirs @ camera[:, :3]
-    keypoints, scores = coco17_of(dict(zip(_DETECTED, detected.swapaxes(0, 1))), frames)
+    keypoints, scores = coco17_of(dict(zip(_DETECTED, detected.transpose(2, 0, 1))), frames)
     turns = forward(person.rotations, person.joints[:, 0], np.zeros((24, 3)))[1]
     joints = h36m_of(body_points(person.joints, turns))
     k = numbers(found['cam_intrinsics'], 3, 3, what='cam_intrinsics', source=path)
