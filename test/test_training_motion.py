@@ -177,6 +177,16 @@ def test_the_real_clips_look_and_bend_their_knees_forward(motions: list[Motion])
         assert (ears * left).sum(-1).mean() > 0, motion.name
 
 
+def test_nobody_turns_faster_than_people_can(motions: list[Motion]) -> None:
+    for motion in motions:
+        before, after = motion.rotations[:-1].astype(float), motion.rotations[1:].astype(float)
+        cosine = ((before * after).sum((-1, -2)) - 1) / 2
+        turned = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+        assert turned[:, 0].max() < 45, motion.name
+        assert turned.max() < 100, motion.name
+    assert sum(motion.name.startswith('indian/07') for motion in motions) > 1   # cut at jumps
+
+
 def test_the_split_keeps_test_clips_away(motions: list[Motion]) -> None:
     splits = {motion.name: motion.split for motion in motions}
     assert splits['salsa/14'] == splits['running/test_running_1'] == splits['cmu/49_02'] == 'test'

@@ -21,7 +21,7 @@ from .asf_amc import rate_of, read_asf_amc, skeleton_of
 from .bvh import read_bvh
 from .kinematics import BODY, body_points, forward
 from .mocap_text import read_deepmimic, read_expmap
-from .proportions import like_people
+from .proportions import lift_collars, like_people
 from .recordings import from_asf, from_cmu, from_daz, from_deepmimic
 from .retarget import Recording, between, retarget
 
@@ -164,7 +164,7 @@ def _from_asf_amc(path: Path) -> Iterator[Motion]:
 def _motion(name: str, subject: str, recording: Recording,
             durations: Floats) -> Iterator[Motion]:
     fit = retarget(recording)
-    rotations, root, offsets = fit.rotations, fit.root, like_people(fit.offsets)
+    rotations, root, offsets = lift_collars(fit.rotations), fit.root, like_people(fit.offsets)
     if np.abs(durations * FPS - 1).max() > 0.02:
         rotations, root = _resample(rotations, root, durations)
     joints, _ = forward(rotations, root, offsets)

@@ -136,18 +136,19 @@ def _recording(given: Named, points: Named, axes: Floats, elbow: float = 0.0) ->
         elbow: Turn about the arm of the axis about which elbows bend [rad].
     """
     raw: list[Floats] = []
-    for joint, parent in zip(SMPL24.joints, SMPL24.parents):
-        raw.append(given[joint] if joint in given else raw[parent])
+    for name, parent in zip(SMPL24.joints, SMPL24.parents):
+        raw.append(given[name] if name in given else raw[parent])
     turns = Z_UP_FROM_Y_UP @ np.stack(raw, 1) @ axes                         # (T, 24, 3, 3)
     moved = {joint: at @ Z_UP_FROM_Y_UP.T for joint, at in points.items()}
     for joint, child in _LIMBS:
-        bone = moved[SMPL24.joints[child]] - moved[SMPL24.joints[joint]]
-        rest = np.einsum('tji,tj->ti', turns[:, joint], bone).mean(0)        # in the joint's axes
-        aligned = swing(TYPICAL_OFFSETS[child], rest)
-        turns[:, joint] = turns[:, joint] @ aligned
-        if SMPL24.joints[child].endswith(('wrist', 'ankle')):    # hands and feet are in line
-            end = SMPL24.parents.index(child)
-            turns[:, [child, end]] = turns[:, [child, end]] @ aligned
+        this, next_one = SMPL24.index(joint), SMPL24.index(child)
+        bone = moved[child] - moved[joint]
+        rest = (np.swapaxes(turns[:, this], -1, -2) @ bone[..., None])[..., 0].mean(0)
+        aligned = swing(TYPICAL_OFFSETS[next_one], rest)
+        turns[:, this] = turns[:, this] @ aligned
+        if child.endswith(('wrist', 'ankle')):                   # hands and feet are in line
+            ends = [next_one, SMPL24.parents.index(next_one)]
+            turns[:, ends] = turns[:, ends] @ aligned
     arms = SMPL24.indices(*(f'{side}_{joint}' for side in _SIDES
                             for joint in ('shoulder', 'elbow')))
     turns[:, arms] = turns[:, arms] @ axis_rotations(np.array(elbow), 0)
@@ -155,7 +156,7 @@ def _recording(given: Named, points: Named, axes: Floats, elbow: float = 0.0) ->
 
 
 _LIMBS = [
-    (SMPL24.index(f'{side}_{joint}'), SMPL24.index(f'{side}_{child}')) for side in _SIDES
+    (f'{side}_{joint}', f'{side}_{child}') for side in _SIDES
     for joint, child in (('hip', 'knee'), ('knee', 'ankle'), ('shoulder', 'elbow'),
                          ('elbow', 'wrist'))
 ]

@@ -20,17 +20,17 @@ _SIDES = (('left', 1.0), ('right', -1.0))
 # Offsets of a grown-up of 1.75 m from the parent joint, at rest [m]: to the left, up, forward.
 _TYPICAL = {
     'pelvis': (0.0, 0.0, 0.0),
-    'spine1': (0.0, 0.12, -0.03),
-    'spine2': (0.0, 0.135, 0.005),
-    'spine3': (0.0, 0.055, 0.0),
-    'neck': (0.0, 0.21, -0.03),
-    'head': (0.0, 0.10, 0.04),
+    'spine1': (0.0, 0.11, -0.03),
+    'spine2': (0.0, 0.12, 0.005),
+    'spine3': (0.0, 0.05, 0.0),
+    'neck': (0.0, 0.16, -0.03),
+    'head': (0.0, 0.085, 0.04),
     **{f'{side}_{name}': (sign * left, up, forward) for side, sign in _SIDES
        for name, left, up, forward in (
-           ('hip', 0.08, -0.09, -0.01), ('knee', 0.0, -0.42, 0.0), ('ankle', 0.0, -0.42, -0.02),
-           ('foot', 0.015, -0.06, 0.125), ('collar', 0.075, 0.115, -0.02),
-           ('shoulder', 0.105, 0.04, -0.015), ('elbow', 0.275, 0.0, -0.01),
-           ('wrist', 0.255, 0.0, 0.0), ('hand', 0.085, -0.005, 0.0))},
+           ('hip', 0.087, -0.09, -0.01), ('knee', 0.0, -0.43, 0.0), ('ankle', 0.0, -0.43, -0.02),
+           ('foot', 0.015, -0.06, 0.125), ('collar', 0.07, 0.1, -0.02),
+           ('shoulder', 0.096, 0.035, -0.015), ('elbow', 0.3, 0.0, -0.01),
+           ('wrist', 0.26, 0.0, 0.0), ('hand', 0.085, -0.005, 0.0))},
 }
 TYPICAL_OFFSETS = np.array([_TYPICAL[joint] for joint in SMPL24.joints])        # (24, 3) [m]
 Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
@@ -140,12 +140,11 @@ def from_positions(named: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]
 
 def _turn_torso(turns: Floats, points: Mapping[str, Floats]) -> None:
     """Fill in the turns of pelvis, spine, neck and head."""
-    hips, shoulders = ((points[f'left_{joint}'], points[f'right_{joint}'])
-                       for joint in ('hip', 'shoulder'))
-    up = (sum(shoulders) - sum(hips)) / 2
-    low_up = points['spine'] - sum(hips) / 2 if 'spine' in points else up
-    pelvis = _frame(hips[0] - hips[1], low_up)
-    chest = _frame(shoulders[0] - shoulders[1], up)
+    hips = (points['left_hip'] + points['right_hip']) / 2
+    up = (points['left_shoulder'] + points['right_shoulder']) / 2 - hips
+    low_up = points['spine'] - hips if 'spine' in points else up
+    pelvis = _frame(points['left_hip'] - points['right_hip'], low_up)
+    chest = _frame(points['left_shoulder'] - points['right_shoulder'], up)
     head = _turn_of_head(points, chest)
     at = SMPL24.index
     turns[:, at('pelvis')], turns[:, at('spine3')], turns[:, at('head')] = pelvis, chest, head
