@@ -112,10 +112,10 @@ def test_frames_since_anything_was_seen() -> None:
 def test_targets_are_in_the_axes_of_the_view(rng: np.random.Generator) -> None:
     """What is seen of a joint and where it is must agree, however the camera moves."""
     motion = stickman(200)
-    clips = draw_clips(rng, [motion], sampling_weights([motion]), 12, 60)
+    clips = draw_clips(rng, [motion], sampling_weights([motion]), 48, 60)
     sequences = to_sequences(clips)
     np.testing.assert_array_equal(sequences.target[:, :, 0], 0)
-    offsets = sequences.features[..., :34].reshape(12, 60, 17, 2)
+    offsets = sequences.features[..., :34].reshape(48, 60, 17, 2)
     hips = offsets[:, :, COCO17.indices('left_hip', 'right_hip')].mean(2)
     full, checked = sequences.seen.all(-1) & sequences.counts, 0
     for joint in ('left_wrist', 'right_wrist', 'nose', 'left_ankle'):
