@@ -12,8 +12,8 @@ from .quaternions import of_vector, product
 # From and to about x (to the left: bending forward; knees), y (up) and z (forward) of the left
 # or middle joint [degrees], from the T-pose; the right side mirrors it. Ranges of motion of
 # healthy adults as clinical goniometry gives them (American Academy of Orthopaedic Surgeons),
-# wider where the recorded dancers and fighters go further. Elbows bend about y or z, since
-# recorded skeletons do not agree about how far the upper arm is turned about itself.
+# wider where the recorded dancers and fighters go further. Elbows bend about y; x is the turn of
+# the forearm about itself.
 _RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     'hip': ((-135, 45), (-50, 60), (-40, 75)),
     'knee': ((-5, 155), (-25, 25), (-12, 12)),
@@ -26,7 +26,7 @@ _RANGES: dict[str, tuple[tuple[float, float], ...]] = {
     'head': ((-40, 40), (-45, 45), (-30, 30)),
     'collar': ((-30, 30), (-35, 35), (-25, 50)),
     'shoulder': ((-140, 120), (-140, 75), (-115, 115)),
-    'elbow': ((-110, 110), (-160, 8), (-25, 100)),
+    'elbow': ((-100, 100), (-160, 8), (-30, 30)),
     'wrist': ((-95, 90), (-60, 60), (-90, 90)),
     'hand': ((-90, 90), (-60, 60), (-90, 90)),
 }
