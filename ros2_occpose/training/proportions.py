@@ -19,7 +19,7 @@ _THIGH = 0.5
 _ARM, _FOREARM = 0.36, 0.297   # Winter's arm of 0.379 is longer than that of any person here
 _HIPS, _SHOULDERS = 0.204, 0.387
 _TORSO = 0.587              # height of the shoulders above the hips
-_EARS = 0.228               # height of the ears above the shoulders
+_EARS = 0.238               # height of the ears above the shoulders
 _SPREAD = 0.06              # share by which people differ from the mean; beyond: corrected
 
 _EAR_UP = 0.095             # of the ears above the head joint [m]: kinematics.body_points
