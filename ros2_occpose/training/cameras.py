@@ -49,12 +49,15 @@ class CameraPaths:
 def wobble(rng: Generator, batch: int, frames: int, width: int, seconds: tuple[float, float],
            size: Floats) -> Floats:
     """Smooth random movement around 0, (B, T, width), of standard deviation `size` (B, 1, 1)."""
-    t = np.arange(frames)[None, :, None, None] / FPS
     shortest, longest = seconds
-    period = shortest * (longest / shortest) ** rng.random((batch, 1, width, 4))
-    phase = rng.uniform(0, 2 * np.pi, period.shape)
-    waves = rng.normal(0, 1, period.shape) * np.sin(2 * np.pi * t / period + phase)
-    return np.asarray(waves.sum(-1) / np.sqrt(2.0) * size)
+    period = shortest * (longest / shortest) ** rng.random((4, batch, 1, width))
+    phase = rng.uniform(0, 2 * np.pi, period.shape).astype(np.float32)
+    height = rng.normal(0, 1 / np.sqrt(2.0), period.shape).astype(np.float32)
+    t = np.arange(frames, dtype=np.float32)[:, None] / np.float32(FPS)         # (T, 1)
+    out = np.zeros((batch, frames, width), np.float32)
+    for turns, start, high in zip((2 * np.pi / period).astype(np.float32), phase, height):
+        out += high * np.sin(turns * t + start)
+    return np.asarray(out * size)
 
 
 def draw_cameras(rng: Generator, target: Floats, azimuth: Floats | None = None,

@@ -1,7 +1,7 @@
 """Things that stand in the way: furniture in the room, and people who pass before the camera."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -56,9 +56,9 @@ class Boxes:
         return out
 
     def contain(self, points_world: Floats, margin_m: float) -> Bools:
-        """Which boxes come nearer than the margin to some point (S, M, 3), (S, K)."""
+        """Which of the boxes come nearer than the margin to some point (S, M, 3), (S, K)."""
         out = np.zeros(self.yaw.shape, bool)
-        for room, box in np.ndindex(*self.yaw.shape):
+        for room, box in zip(*np.nonzero(self.half[..., 0] > 0)):
             local = self._local(room, box, points_world[room])
             out[room, box] = (np.abs(local) < self.half[room, box] + margin_m).all(-1).any()
         return out
@@ -94,15 +94,15 @@ def draw_boxes(rng: Generator, position: Floats, bodies: Floats, count: int) -> 
     kept = Boxes(none, none, none[..., 0])
     wanted = rng.random((rooms, count)) < _PRESENT
     for _ in range(_TRIES):
-        missing = wanted & (kept.half[..., 0] == 0)
-        if not missing.any():
-            break
         tried = _draw_some(rng, position, bodies, count)
-        good = missing & ~tried.contain(walked, _PERSON_M)
-        good &= ~tried.contain(position, _CAMERA_M)
-        kept = Boxes(*(np.where(good.reshape(*good.shape, *(1,) * (new.ndim - 2)), new, old)
-                       for new, old in ((tried.centre, kept.centre), (tried.half, kept.half),
-                                        (tried.yaw, kept.yaw))))
+        tried = replace(tried, half=tried.half * wanted[..., None])
+        good = wanted & ~tried.contain(walked, _PERSON_M) & ~tried.contain(position, _CAMERA_M)
+        kept = Boxes(np.where(good[..., None], tried.centre, kept.centre),
+                     np.where(good[..., None], tried.half, kept.half),
+                     np.where(good, tried.yaw, kept.yaw))
+        wanted &= ~good
+        if not wanted.any():
+            break
     return kept
 
 

@@ -53,10 +53,10 @@ def draw_clips(
 ) -> Clips:
     """People in front of moving cameras, detected with errors and hidden in all ways."""
     body = draw_bodies(rng, motions, weights, batch, frames)
-    cameras = draw_cameras(rng, body[:, :, :_J].mean(2).astype(float))
+    cameras = draw_cameras(rng, _mean_of(body, slice(_J))[:, :, 0].astype(float))
     body_camera = cameras.to_camera(body.astype(float))                            # (B, T, 18, 3)
     rays, detected = observe(rng, body_camera, cameras.half_view)
-    middle = body_camera[:, :, _MIDDLE].mean(2, keepdims=True)
+    middle = _mean_of(body_camera, _MIDDLE)
     kinds = draw_kinds(rng, batch)
     seen = detected & ~draw_masks(rng, kinds, (body_camera[:, :, :_J] - middle)[..., :2])
     seen &= ~obstruct(rng, kinds, cameras, body, body_camera)
@@ -67,6 +67,13 @@ def draw_clips(
     turn = cameras.now_from_last()
     turn[rng.random(batch) < 0.4] = np.eye(3)  # pose of the camera unknown
     return Clips(rays, seen, detected, turn, h36m_of(body_camera))
+
+
+def _mean_of(body: Floats, joints: slice | list[int]) -> Floats:
+    """Mean of some of the points (B, T, 18, 3), (B, T, 1, 3); faster than `mean`."""
+    weights = np.zeros((1, body.shape[2]), body.dtype)
+    weights[:, joints] = 1
+    return np.asarray(weights / weights.sum() @ body)
 
 
 def observe(rng: Generator, body_camera: Floats, half_view: Floats) -> tuple[Floats, Bools]:
