@@ -15,7 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         '--data',
         type=Path,
         required=True,
-        help='folder of motion capture (bvh, deepmimic, expmap)',
+        help='folder of motion capture (bvh, deepmimic, expmap, asf_amc)',
     )
     parser.add_argument(
         '--output', type=Path, required=True, help='folder of checkpoints; a run there goes on'
