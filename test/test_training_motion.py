@@ -122,6 +122,14 @@ def test_missing_motion_capture_is_said(tmp_path: Path, folder: str) -> None:
         load_motions(tmp_path / folder)
 
 
+def test_files_with_other_skeletons_are_named(tmp_path: Path) -> None:
+    path = tmp_path / 'bvh' / 'robots' / 'tiny.bvh'
+    path.parent.mkdir(parents=True)
+    path.write_text(BVH)
+    with pytest.raises(DataError, match=r'tiny\.bvh: .*Daz figures, \'abdomen\' is missing'):
+        load_motions(tmp_path)
+
+
 SOME = ('bvh/salsa/14.bvh', 'bvh/martial/04.bvh', 'bvh/indian/07.bvh',
         'deepmimic/cmu01-09/02/02_01.txt', 'deepmimic/cmu46-56/49/49_02.txt',
         'deepmimic/extra/humanoid3d_backflip.txt', 'expmap/walking/train_walking_1.txt',

@@ -7,7 +7,7 @@ rays mean the same point.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from .bvh import read_bvh
 from .kinematics import BODY, body_points, forward
 from .mocap_text import read_deepmimic, read_expmap
 from .proportions import lift_collars, like_people
-from .recordings import from_asf, from_cmu, from_daz, from_deepmimic
+from .recordings import Named, from_asf, from_cmu, from_daz, from_deepmimic
 from .retarget import Recording, between, retarget
 
 logger = logging.getLogger(__name__)
@@ -131,8 +131,8 @@ def _from_bvh(path: Path) -> Iterator[Motion]:
     turns = {joint: turn[1:] for joint, turn in turns.items()}
     name = f'{path.parent.name}/{path.stem}'
     subject = {'salsa': '60/61'}.get(path.parent.name, '')
-    durations = np.full(len(positions['hip']), frame_time)
-    return _motion(name, subject, from_daz(positions, turns), durations)
+    durations = np.full(len(next(iter(turns.values()))), frame_time)
+    return _motion(name, subject, _recorded(path, from_daz, positions, turns), durations)
 
 
 def _from_deepmimic(path: Path, skeleton: Path) -> Iterator[Motion]:
@@ -140,14 +140,15 @@ def _from_deepmimic(path: Path, skeleton: Path) -> Iterator[Motion]:
     extra = path.parent.name == 'extra'
     name = f'extra/{path.stem}' if extra else f'cmu/{path.stem}'
     subject = '' if extra else path.parent.name
-    return _motion(name, subject, from_deepmimic(positions, turns), durations)
+    recording = _recorded(path, from_deepmimic, positions, turns)
+    return _motion(name, subject, recording, durations)
 
 
 def _from_expmap(path: Path, skeleton: Path) -> Iterator[Motion]:
     positions, turns = read_expmap(path, skeleton)
     name = f'{path.parent.name}/{path.stem}'
-    durations = np.full(len(positions['root']), 1 / FPS)
-    return _motion(name, '', from_cmu(positions, turns), durations)
+    durations = np.full(len(next(iter(turns.values()))), 1 / FPS)
+    return _motion(name, '', _recorded(path, from_cmu, positions, turns), durations)
 
 
 def _from_asf_amc(path: Path) -> Iterator[Motion]:
@@ -155,10 +156,19 @@ def _from_asf_amc(path: Path) -> Iterator[Motion]:
     ends, turns = read_asf_amc(path, skeleton)
     rate = rate_of(path)
     step = max(round(rate / FPS), 1)
-    recording = from_asf({bone: at[::step] for bone, at in ends.items()},
-                         {bone: turn[::step] for bone, turn in turns.items()})
+    recording = _recorded(path, from_asf, {bone: at[::step] for bone, at in ends.items()},
+                          {bone: turn[::step] for bone, turn in turns.items()})
     durations = np.full(len(recording.turns), step / rate)
     return _motion(f'asf_amc/{path.stem}', skeleton.stem, recording, durations)
+
+
+def _recorded(path: Path, recording_of: Callable[[Named, Named], Recording], positions: Named,
+              turns: Named) -> Recording:
+    """The recording that a file holds; errors name the file."""
+    try:
+        return recording_of(positions, turns)
+    except DataError as error:
+        raise DataError(f'{path}: {error}') from error
 
 
 def _motion(name: str, subject: str, recording: Recording,

@@ -138,6 +138,8 @@ def _recording(given: Named, points: Named, axes: Floats, elbow: float = 0.0) ->
     raw: list[Floats] = []
     for name, parent in zip(SMPL24.joints, SMPL24.parents):
         raw.append(given[name] if name in given else raw[parent])
+    if not len(raw[0]):
+        raise DataError('Expected frames of movement, got none besides the pose at rest.')
     turns = Z_UP_FROM_Y_UP @ np.stack(raw, 1) @ axes                         # (T, 24, 3, 3)
     moved = {joint: at @ Z_UP_FROM_Y_UP.T for joint, at in points.items()}
     for joint, child in _LIMBS:
