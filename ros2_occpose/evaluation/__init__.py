@@ -1,0 +1,1 @@
+"""How good it is: metrics, the open benchmark, its tables and pictures."""

@@ -1,0 +1,92 @@
+"""The open benchmark: all systems on the same people, cameras and errors of the detector."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from ..skeleton import H36M17
+from ..training.scenes import Scenes
+from ..types import Bools, Floats
+from .protocols import WORLD, seen_in
+from .scoring import Score, pa_mpjpe_mm, score
+from .subjects import Subjects, by_person, in_world, judged_frames, subjects_of
+from .systems import System
+from .tracking import IdScore, score_ids
+
+CURVE = (0, 10, 20, 30, 40, 50, 60, 70)      # percent of the joints that random masks hide
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Where people went and where a system thinks they did, for pictures."""
+
+    protocol: str
+    truth: Floats                        # (S, P, T, 3) hip in the world [m]
+    said: dict[str, Floats]              # name of the system -> alike
+    seen: Bools                          # (S, P, T) something of the person was seen
+    counts: Bools                        # (S, P, T) frames that are judged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one run found out; keys are names of systems, then of protocols."""
+
+    scores: dict[str, dict[str, Score]]
+    ids: dict[str, dict[str, IdScore]]           # of causal systems, in `self` and `object`
+    curve: dict[str, dict[int, tuple[float, float]]]  # percent hidden -> PA-MPJPE, hidden joints'
+    paths: Paths                                 # of the last protocol
+
+
+def run(systems: Sequence[System], scenes: Scenes, protocols: Sequence[str],
+        seed: int) -> Outcome:
+    """Judge every system in every protocol.
+
+    Args:
+        systems: With different names.
+        scenes: The test set.
+        protocols: Names of `protocols.PROTOCOLS`, at least one.
+        seed: Of the random masks.
+    """
+    subjects = subjects_of(scenes)
+    names = [system.name for system in systems]
+    outcome = Outcome(scores={name: {} for name in names}, ids={name: {} for name in names},
+                      curve={name: {} for name in names},
+                      paths=_true_paths(scenes, subjects, protocols[-1], seed))
+    rounds = len(systems) * (len(protocols) + len(CURVE))
+    with tqdm(total=rounds, unit='round', disable=None) as progress:
+        for protocol in protocols:
+            seen = seen_in(protocol, scenes, seed)
+            for system in systems:
+                progress.set_description(f'{protocol}: {system.name}')
+                _judge(system, scenes, subjects, protocol, seen, outcome)
+                progress.update()
+        for percent in CURVE:
+            seen = by_person(seen_in(f'random{percent}', scenes, seed))
+            for system in systems:
+                progress.set_description(f'{percent} % hidden: {system.name}')
+                joints, _ = system.lift(subjects, seen)
+                outcome.curve[system.name][percent] = pa_mpjpe_mm(joints, subjects, seen)
+                progress.update()
+    return outcome
+
+
+def _judge(system: System, scenes: Scenes, subjects: Subjects, protocol: str, seen: Bools,
+           outcome: Outcome) -> None:
+    """Add what one system does in one protocol to the outcome."""
+    answer = system.answer(subjects, by_person(seen))
+    outcome.scores[system.name][protocol] = score(answer, subjects, by_person(seen))
+    if protocol == outcome.paths.protocol:
+        world = in_world(answer.root_camera, subjects)
+        outcome.paths.said[system.name] = world.reshape(outcome.paths.truth.shape)
+    if protocol in WORLD and system.causal:
+        outcome.ids[system.name][protocol] = score_ids(system.session, scenes, seen)
+
+
+def _true_paths(scenes: Scenes, subjects: Subjects, protocol: str, seed: int) -> Paths:
+    seen = seen_in(protocol, scenes, seed)
+    truth = in_world(subjects.joints_camera[:, :, H36M17.index('hip')], subjects)
+    counts = judged_frames(subjects, by_person(seen))
+    return Paths(protocol=protocol, truth=truth.reshape(*seen.shape[:3], 3), said={},
+                 seen=seen.any(-1), counts=counts.reshape(seen.shape[:3]))

@@ -1,0 +1,80 @@
+"""Whom the benchmark judges: people before cameras, with the truth, one row a person."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..skeleton import COCO17, H36M17, conversion, convert
+from ..training.motion import FPS, h36m_of
+from ..training.scenes import Scenes
+from ..training.sequences import FORGET_S
+from ..types import Bools, Floats, Ints
+
+_DERIVED = conversion(COCO17, H36M17).any(1)      # h36m17 joints that coco17 gives: all but the head
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subjects:
+    """N people in T frames at 30 Hz."""
+
+    rays: Floats                 # (N, T, 17, 2) coco17 as detected, in the undistorted image
+    joints_camera: Floats        # (N, T, 17, 3) [m] true h36m17
+    world_from_camera: Floats    # (N, T, 4, 4)
+    valid: Bools                 # (N, T) the person is there
+
+    def __len__(self) -> int:
+        return len(self.rays)
+
+
+def subjects_of(scenes: Scenes) -> Subjects:
+    """Everybody in some scenes, one after the other."""
+    people = scenes.valid.shape[1]
+    rotation, position = scenes.cameras.rotation, scenes.cameras.position      # (S, T, 3, 3)
+    pose = np.zeros((*position.shape[:2], 4, 4))
+    pose[..., :3, :3], pose[..., :3, 3], pose[..., 3, 3] = rotation, position, 1.0
+    return Subjects(
+        rays=by_person(scenes.rays).astype(float),
+        joints_camera=h36m_of(by_person(scenes.body_camera).astype(float)),
+        world_from_camera=np.repeat(pose, people, 0), valid=by_person(scenes.valid))
+
+
+def by_person(array: Floats | Bools) -> Floats | Bools:
+    """(S, P, T, ...) as (N, T, ...)."""
+    return array.reshape(-1, *array.shape[2:])
+
+
+def in_world(points_camera: Floats, subjects: Subjects) -> Floats:
+    """Points of the camera (N, T, 3) in the world [m]."""
+    pose = subjects.world_from_camera
+    return np.einsum('ntij,ntj->nti', pose[..., :3, :3], points_camera) + pose[..., :3, 3]
+
+
+def visible_joints(seen: Bools) -> Bools:
+    """h36m17 joints of which every part is seen, (..., 17) of coco17 -> (..., 17)."""
+    _, visible = convert(np.zeros((*seen.shape, 2)), seen.astype(float), COCO17, H36M17)
+    return np.asarray(visible > 0)
+
+
+def hidden_joints(seen: Bools) -> Bools:
+    """h36m17 joints of which a part is hidden, (..., 17) of coco17 -> (..., 17).
+
+    The top of the head is made of no coco17 joint: it is neither visible nor hidden.
+    """
+    return ~visible_joints(seen) & _DERIVED
+
+
+def frames_unseen(seen: Bools) -> Ints:
+    """Frames since something was last seen, (N, T, ...), 0: now; very many before the first time.
+
+    Args:
+        seen: (N, T, ...).
+    """
+    t = np.arange(seen.shape[1]).reshape(-1, *[1] * (seen.ndim - 2))
+    last = np.maximum.accumulate(np.where(seen, t, -10 ** 6), axis=1)
+    return np.asarray(t - last)
+
+
+def judged_frames(subjects: Subjects, seen: Bools) -> Bools:
+    """Frames that count, (N, T): the person is there, and was seen in the last 2.5 s."""
+    return subjects.valid & (frames_unseen(seen.any(-1)) <= FORGET_S * FPS)
