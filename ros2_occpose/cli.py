@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType, ModuleType
 
-from .commands import benchmark_speed, export, lift, models, run, train
+from .commands import benchmark_speed, evaluate, export, lift, models, run, train
 from .errors import OccposeError
 
 COMMANDS: dict[str, ModuleType] = {
@@ -16,12 +16,14 @@ COMMANDS: dict[str, ModuleType] = {
     'lift': lift,
     'train': train,
     'export': export,
+    'evaluate': evaluate,
     'models': models,
     'benchmark-speed': benchmark_speed,
 }
 # optional packages -> the extra of setup.py that brings them
 EXTRAS = {'onnxruntime': 'onnx', 'rosbags': 'bag', 'matplotlib': 'plot', 'torch': 'train',
-          'onnx': 'convert', 'tflite': 'convert'}
+          'onnx': 'convert', 'tflite': 'convert', 'motmetrics': 'evaluate',
+          'pandas': 'evaluate'}
 ERROR, INTERRUPTED, TERMINATED = 2, 130, 143      # exit codes
 
 

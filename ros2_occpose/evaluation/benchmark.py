@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from tqdm import tqdm
 
@@ -39,7 +40,7 @@ class Outcome:
     paths: Paths                                 # of the last protocol
 
 
-def run(systems: Sequence[System], scenes: Scenes, protocols: Sequence[str],
+def judge(systems: Sequence[System], scenes: Scenes, protocols: Sequence[str],
         seed: int) -> Outcome:
     """Judge every system in every protocol.
 
@@ -70,6 +71,16 @@ def run(systems: Sequence[System], scenes: Scenes, protocols: Sequence[str],
                 outcome.curve[system.name][percent] = pa_mpjpe_mm(joints, subjects, seen)
                 progress.update()
     return outcome
+
+
+def require_libraries(systems: Sequence[System], protocols: Sequence[str]) -> None:
+    """Fail now rather than after minutes.
+
+    Raises:
+        ModuleNotFoundError: motmetrics is needed and not installed.
+    """
+    if set(protocols) & set(WORLD) and any(system.causal for system in systems):
+        import_module('motmetrics')
 
 
 def _judge(system: System, scenes: Scenes, subjects: Subjects, protocol: str, seen: Bools,

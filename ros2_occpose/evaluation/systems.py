@@ -67,8 +67,9 @@ class System:
         joints, std = self.lift(subjects, seen)
         root = np.zeros((*seen.shape[:2], 3))
         for n, span in enumerate(map(_span, subjects.valid)):
-            root[n, span] = self.place(joints[n, span], std[n, span], subjects.rays[n, span],
-                                       seen[n, span], subjects.world_from_camera[n, span])
+            if span.stop:
+                root[n, span] = self.place(joints[n, span], std[n, span], subjects.rays[n, span],
+                                           seen[n, span], subjects.world_from_camera[n, span])
         return Answer(joints_root=joints, std=std, root_camera=root)
 
 

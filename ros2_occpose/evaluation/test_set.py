@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +74,7 @@ def _key(data: Path, split: str, seed: int) -> str:
 
 
 def _flat(value: Any, prefix: str = '') -> Iterator[tuple[str, NDArray[Any]]]:
-    """Arrays of a dataclass of arrays and dataclasses, by dotted name."""
+    """Arrays of a dataclass of arrays, rows of names and dataclasses, by dotted name."""
     for f in fields(value):
         part = getattr(value, f.name)
         if is_dataclass(part):
@@ -85,8 +85,12 @@ def _flat(value: Any, prefix: str = '') -> Iterator[tuple[str, NDArray[Any]]]:
 
 def _built(kind: type[T], arrays: Mapping[str, NDArray[Any]], prefix: str = '') -> T:
     """The dataclass of such arrays."""
-    hints = get_type_hints(kind)
-    return kind(**{
-        f.name: (_built(hints[f.name], arrays, f'{prefix}{f.name}.')
-                 if is_dataclass(hints[f.name]) else arrays[prefix + f.name])
-        for f in fields(kind)})  # type: ignore[arg-type]
+    parts: dict[str, Any] = {}
+    for name, wanted in get_type_hints(kind).items():
+        if is_dataclass(wanted):
+            parts[name] = _built(wanted, arrays, f'{prefix}{name}.')
+        else:
+            array = arrays[prefix + name]
+            is_names = get_origin(wanted) is tuple
+            parts[name] = tuple(map(tuple, array.tolist())) if is_names else array
+    return kind(**parts)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def source_commit() -> str:
+    """Commit of the source tree, 'unknown' outside one; -dirty: with changes."""
+    try:
+        done = subprocess.run(['git', 'describe', '--always', '--dirty'], capture_output=True,
+                              cwd=Path(__file__).resolve().parent, text=True, check=False)
+    except OSError:
+        return 'unknown'                   # no git here
+    return done.stdout.strip() or 'unknown'
 
 
 def _cpu() -> str:

@@ -1,0 +1,137 @@
+"""Pictures of a benchmark: one colour a system, the same in all of them."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..types import Bools, Floats
+from .benchmark import Outcome, Paths
+from .calibration import STATED
+from .scoring import Score
+
+Axes: TypeAlias = Any              # of matplotlib
+
+# Okabe and Ito, "Color universal design", 2008: told apart by everybody
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+_TRUTH = '#999999'
+_MEAN_OF_STD = np.sqrt(8 / np.pi)      # mean length of an error of std 1 an axis, in 3D
+_DPI = 130
+
+
+def draw_all(outcome: Outcome, folder: Path) -> list[Path]:
+    """Write the pictures that the outcome has figures for."""
+    pictures = {'by_occlusion.png': by_occlusion(outcome), 'calibration.png': calibration(outcome),
+                'trajectories.png': trajectories(outcome.paths)}
+    gaps = by_gap(outcome)
+    if gaps is not None:
+        pictures['by_gap.png'] = gaps
+    for name, figure in pictures.items():
+        FigureCanvasAgg(figure).print_png(str(folder / name))
+    return [folder / name for name in pictures]
+
+
+def by_occlusion(outcome: Outcome) -> Figure:
+    """PA-MPJPE against the share of joints that random masks hide, all and hidden joints."""
+    figure, panels = _panels(2)
+    for column, (axes, title) in enumerate(zip(panels, ('all joints', 'hidden joints'))):
+        for system, colour in _coloured(outcome):
+            levels = outcome.curve[system]
+            values = [pair[column] for pair in levels.values()]
+            axes.plot(list(levels), values, color=colour, marker='o', ms=4, label=system)
+        axes.set(title=title, xlabel='joints hidden by random masks, K = 21 [%]', ylim=(0, None))
+    panels[0].set_ylabel('PA-MPJPE [mm]')
+    panels[0].legend(frameon=False)
+    return figure
+
+
+def by_gap(outcome: Outcome) -> Figure | None:
+    """Error of a joint against the time since it was seen, found and as stated; None: no gaps."""
+    first = next(iter(outcome.scores.values()))
+    protocols = [name for name, score in first.items() if len(score.by_gap) > 1]
+    if not protocols:
+        return None
+    figure, panels = _panels(len(protocols), share=True)
+    for axes, protocol in zip(panels, protocols):
+        for system, colour in _coloured(outcome):
+            gaps = outcome.scores[system][protocol].by_gap
+            seconds = [gap.unseen_s for gap in gaps]
+            axes.plot(seconds, [gap.error_mm for gap in gaps], color=colour, marker='o', ms=4)
+            axes.plot(seconds, [gap.std_mm * _MEAN_OF_STD for gap in gaps], color=colour, ls='--')
+        axes.set(title=protocol, xlabel='since the joint was seen [s]', ylim=(0, None),
+                 xlim=(0, None))
+    panels[0].set_ylabel('mean error around the hip [mm]')
+    handles = [Line2D([], [], color=colour, label=system) for system, colour in _coloured(outcome)]
+    handles += [Line2D([], [], color='k', marker='o', ms=4, label='found'),
+                Line2D([], [], color='k', ls='--', label='as the stated std says')]
+    panels[0].legend(handles=handles, frameon=False, fontsize=8)
+    return figure
+
+
+def calibration(outcome: Outcome) -> Figure:
+    """Share of errors found within the radius of a stated share; mean over the protocols."""
+    figure, panels = _panels(2)
+    for axes, title in zip(panels, ('visible joints', 'hidden joints')):
+        axes.plot([0, 1], [0, 1], color=_TRUTH, lw=1, label='right')
+        for share, either_way in ((0.68, 0.04), (0.95, 0.03)):
+            axes.errorbar(share, share, either_way, color=_TRUTH, capsize=5, lw=3)
+        for system, colour in _coloured(outcome):
+            found = np.array([_found(score, title) for score in outcome.scores[system].values()])
+            found = found[np.isfinite(found).all(1)]
+            if len(found):
+                axes.plot(STATED, found.mean(0), color=colour, marker='.', label=system)
+        axes.set(title=title, xlabel='share that should be within', xlim=(0, 1), ylim=(0, 1),
+                 aspect='equal')
+    panels[0].set_ylabel('share found within')
+    panels[0].legend(frameon=False)
+    return figure
+
+
+def _found(score: Score, joints: str) -> Floats:
+    return score.found if joints == 'visible joints' else score.found_hidden
+
+
+def trajectories(paths: Paths) -> Figure:
+    """The scene with most to see from above, one panel a system."""
+    scene = int(paths.counts.sum((1, 2)).argmax())
+    figure, panels = _panels(len(paths.said), share=True)
+    for axes, (system, said) in zip(panels, paths.said.items()):
+        for person in np.flatnonzero(paths.counts[scene].any(1)):
+            there, seen = paths.counts[scene, person], paths.seen[scene, person]
+            _draw_path(axes, paths.truth[scene, person], there, _TRUTH, lw=5, alpha=0.5)
+            colour = COLOURS[person % len(COLOURS)]
+            _draw_path(axes, said[scene, person], there & seen, colour, lw=1.6)
+            _draw_path(axes, said[scene, person], there & ~seen, colour, lw=1.6, ls=':')
+        axes.set(title=system, xlabel='x [m]', aspect='equal')
+    panels[0].set_ylabel('y [m]')
+    handles = [Line2D([], [], color=_TRUTH, lw=5, alpha=0.5, label='truth'),
+               Line2D([], [], color='k', lw=1.6, label='estimate'),
+               Line2D([], [], color='k', lw=1.6, ls=':', label='nothing seen')]
+    panels[0].legend(handles=handles, frameon=False, fontsize=8)
+    figure.suptitle(f'hips from above, protocol {paths.protocol}')
+    return figure
+
+
+def _draw_path(axes: Axes, path: Floats, there: Bools, colour: str, **style: Any) -> None:
+    """The parts of a path (T, 3) that are `there` (T,)."""
+    shown = np.where(there[:, None], path, np.nan)
+    axes.plot(shown[:, 0], shown[:, 1], color=colour, solid_capstyle='round', **style)
+
+
+def _panels(count: int, *, share: bool = False) -> tuple[Figure, Sequence[Axes]]:
+    figure = Figure(figsize=(1 + 3.6 * count, 4), dpi=_DPI, layout='constrained')
+    panels = figure.subplots(1, count, squeeze=False, sharex=share, sharey=share)[0]
+    for axes in panels:
+        axes.grid(alpha=0.25)
+        axes.spines[['top', 'right']].set_visible(False)
+    return figure, panels
+
+
+def _coloured(outcome: Outcome) -> list[tuple[str, str]]:
+    """Each system with its colour."""
+    return [(system, COLOURS[i % len(COLOURS)]) for i, system in enumerate(outcome.scores)]
