@@ -10,9 +10,9 @@ from tqdm import tqdm
 from ..skeleton import H36M17
 from ..training.scenes import Scenes
 from ..types import Bools, Floats
-from .protocols import WORLD, seen_in
+from .protocols import WORLD, Given, given_in
 from .scoring import Score, pa_mpjpe_mm, score
-from .subjects import Subjects, by_person, in_world, judged_frames, subjects_of
+from .subjects import Subjects, by_person, in_world, subjects_of
 from .systems import System
 from .tracking import IdScore, score_ids
 
@@ -26,6 +26,7 @@ class Paths:
     protocol: str
     truth: Floats                        # (S, P, T, 3) hip in the world [m]
     said: dict[str, Floats]              # name of the system -> alike
+    camera: Floats                       # (S, T, 3) [m]
     seen: Bools                          # (S, P, T) something of the person was seen
     counts: Bools                        # (S, P, T) frames that are judged
 
@@ -58,17 +59,18 @@ def judge(systems: Sequence[System], scenes: Scenes, protocols: Sequence[str],
     rounds = len(systems) * (len(protocols) + len(CURVE))
     with tqdm(total=rounds, unit='round', disable=None) as progress:
         for protocol in protocols:
-            seen = seen_in(protocol, scenes, seed)
+            given = given_in(protocol, scenes, seed)
             for system in systems:
                 progress.set_description(f'{protocol}: {system.name}')
-                _judge(system, scenes, subjects, protocol, seen, outcome)
+                _judge(system, scenes, subjects, protocol, given, outcome)
                 progress.update()
         for percent in CURVE:
-            seen = by_person(seen_in(f'random{percent}', scenes, seed))
+            given = given_in(f'random{percent}', scenes, seed)
+            seen, counts = by_person(given.seen), by_person(given.counts)
             for system in systems:
                 progress.set_description(f'{percent} % hidden: {system.name}')
                 joints, _ = system.lift(subjects, seen)
-                outcome.curve[system.name][percent] = pa_mpjpe_mm(joints, subjects, seen)
+                outcome.curve[system.name][percent] = pa_mpjpe_mm(joints, subjects, seen, counts)
                 progress.update()
     return outcome
 
@@ -83,21 +85,21 @@ def require_libraries(systems: Sequence[System], protocols: Sequence[str]) -> No
         import_module('motmetrics')
 
 
-def _judge(system: System, scenes: Scenes, subjects: Subjects, protocol: str, seen: Bools,
+def _judge(system: System, scenes: Scenes, subjects: Subjects, protocol: str, given: Given,
            outcome: Outcome) -> None:
     """Add what one system does in one protocol to the outcome."""
-    answer = system.answer(subjects, by_person(seen))
-    outcome.scores[system.name][protocol] = score(answer, subjects, by_person(seen))
+    seen, counts = by_person(given.seen), by_person(given.counts)
+    answer = system.answer(subjects, seen)
+    outcome.scores[system.name][protocol] = score(answer, subjects, seen, counts)
     if protocol == outcome.paths.protocol:
         world = in_world(answer.root_camera, subjects)
         outcome.paths.said[system.name] = world.reshape(outcome.paths.truth.shape)
     if protocol in WORLD and system.causal:
-        outcome.ids[system.name][protocol] = score_ids(system.session, scenes, seen)
+        outcome.ids[system.name][protocol] = score_ids(system.session, scenes, given.seen)
 
 
 def _true_paths(scenes: Scenes, subjects: Subjects, protocol: str, seed: int) -> Paths:
-    seen = seen_in(protocol, scenes, seed)
+    given = given_in(protocol, scenes, seed)
     truth = in_world(subjects.joints_camera[:, :, H36M17.index('hip')], subjects)
-    counts = judged_frames(subjects, by_person(seen))
-    return Paths(protocol=protocol, truth=truth.reshape(*seen.shape[:3], 3), said={},
-                 seen=seen.any(-1), counts=counts.reshape(seen.shape[:3]))
+    return Paths(protocol=protocol, truth=truth.reshape(*given.counts.shape, 3), said={},
+                 camera=scenes.cameras.position, seen=given.seen.any(-1), counts=given.counts)

@@ -22,6 +22,7 @@ COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#0
 _TRUTH = '#999999'
 _MEAN_OF_STD = np.sqrt(8 / np.pi)      # mean length of an error of std 1 an axis, in 3D
 _DPI = 130
+_LEAST_JOINTS = 500      # a mean over fewer says little
 
 
 def draw_all(outcome: Outcome, folder: Path) -> list[Path]:
@@ -44,7 +45,8 @@ def by_occlusion(outcome: Outcome) -> Figure:
             levels = outcome.curve[system]
             values = [pair[column] for pair in levels.values()]
             axes.plot(list(levels), values, color=colour, marker='o', ms=4, label=system)
-        axes.set(title=title, xlabel='joints hidden by random masks, K = 21 [%]', ylim=(0, None))
+        axes.set(title=title, xlabel='joints hidden by random masks, K = 21 [%]')
+        axes.set_ylim(bottom=0)
     panels[0].set_ylabel('PA-MPJPE [mm]')
     panels[0].legend(frameon=False)
     return figure
@@ -59,12 +61,13 @@ def by_gap(outcome: Outcome) -> Figure | None:
     figure, panels = _panels(len(protocols), share=True)
     for axes, protocol in zip(panels, protocols):
         for system, colour in _coloured(outcome):
-            gaps = outcome.scores[system][protocol].by_gap
+            gaps = [gap for gap in outcome.scores[system][protocol].by_gap
+                    if gap.joints >= _LEAST_JOINTS]
             seconds = [gap.unseen_s for gap in gaps]
             axes.plot(seconds, [gap.error_mm for gap in gaps], color=colour, marker='o', ms=4)
             axes.plot(seconds, [gap.std_mm * _MEAN_OF_STD for gap in gaps], color=colour, ls='--')
-        axes.set(title=protocol, xlabel='since the joint was seen [s]', ylim=(0, None),
-                 xlim=(0, None))
+        axes.set(title=protocol, xlabel='since the joint was seen [s]')
+    panels[0].set(xlim=(0, None), ylim=(0, None))
     panels[0].set_ylabel('mean error around the hip [mm]')
     handles = [Line2D([], [], color=colour, label=system) for system, colour in _coloured(outcome)]
     handles += [Line2D([], [], color='k', marker='o', ms=4, label='found'),
@@ -98,9 +101,11 @@ def _found(score: Score, joints: str) -> Floats:
 
 def trajectories(paths: Paths) -> Figure:
     """The scene with most to see from above, one panel a system."""
-    scene = int(paths.counts.sum((1, 2)).argmax())
+    unseen = paths.counts & ~paths.seen
+    scene = int((paths.counts.sum((1, 2)) + 4 * unseen.sum((1, 2))).argmax())
     figure, panels = _panels(len(paths.said), share=True)
     for axes, (system, said) in zip(panels, paths.said.items()):
+        _draw_path(axes, paths.camera[scene], paths.counts[scene].any(0), 'k', lw=1)
         for person in np.flatnonzero(paths.counts[scene].any(1)):
             there, seen = paths.counts[scene, person], paths.seen[scene, person]
             _draw_path(axes, paths.truth[scene, person], there, _TRUTH, lw=5, alpha=0.5)

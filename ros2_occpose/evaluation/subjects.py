@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..skeleton import COCO17, H36M17, conversion, convert
-from ..training.motion import FPS, h36m_of
+from ..training.motion import h36m_of
 from ..training.scenes import Scenes
-from ..training.sequences import FORGET_S
 from ..types import Bools, Floats, Ints
 
 _DERIVED = conversion(COCO17, H36M17).any(1)      # h36m17 joints that coco17 gives: all but the head
@@ -64,17 +63,14 @@ def hidden_joints(seen: Bools) -> Bools:
     return ~visible_joints(seen) & _DERIVED
 
 
-def frames_unseen(seen: Bools) -> Ints:
-    """Frames since something was last seen, (N, T, ...), 0: now; very many before the first time.
+def frames_unseen(seen: Bools, axis: int) -> Ints:
+    """Frames since something was last seen, 0: now; very many before the first time.
 
     Args:
-        seen: (N, T, ...).
+        seen: Of any shape.
+        axis: Of time.
     """
-    t = np.arange(seen.shape[1]).reshape(-1, *[1] * (seen.ndim - 2))
-    last = np.maximum.accumulate(np.where(seen, t, -10 ** 6), axis=1)
-    return np.asarray(t - last)
-
-
-def judged_frames(subjects: Subjects, seen: Bools) -> Bools:
-    """Frames that count, (N, T): the person is there, and was seen in the last 2.5 s."""
-    return subjects.valid & (frames_unseen(seen.any(-1)) <= FORGET_S * FPS)
+    shape = [1] * seen.ndim
+    shape[axis] = -1
+    t = np.arange(seen.shape[axis]).reshape(shape)
+    return np.asarray(t - np.maximum.accumulate(np.where(seen, t, -10 ** 6), axis=axis))

@@ -55,7 +55,7 @@ class System:
         """
         j = len(H36M17.joints)
         joints, std = np.zeros((*seen.shape[:2], j, 3)), np.ones((*seen.shape[:2], j))
-        for span, rows in _batches(subjects.valid):
+        for span, rows in _batches(subjects.valid, together=self.causal):
             at = (rows, span)
             joints[at], std[at] = lift_sequences(
                 self.session, subjects.rays[at], seen[at],
@@ -125,11 +125,23 @@ def _span(valid: Bools) -> slice:
     return slice(int(frames[0]), int(frames[-1]) + 1) if len(frames) else slice(0, 0)
 
 
-def _batches(valid: Bools) -> list[tuple[slice, list[int]]]:
-    """People (rows of (N, T)) whose sequences have the same frames, at most `BATCH` together."""
-    spans: dict[tuple[int, int], list[int]] = {}
+def _batches(valid: Bools, *, together: bool) -> list[tuple[slice, list[int]]]:
+    """Frames and people (rows of (N, T)) to lift in one go, at most `BATCH` people.
+
+    Args:
+        valid: (N, T).
+        together: People whose sequences begin alike may share a batch though they end apart,
+            because what comes after the end changes nothing.
+    """
+    ends: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for row, span in enumerate(map(_span, valid)):
         if span.stop:
-            spans.setdefault((span.start, span.stop), []).append(row)
-    return [(slice(*span), rows[i:i + BATCH]) for span, rows in spans.items()
-            for i in range(0, len(rows), BATCH)]
+            key = (span.start, 0 if together else span.stop)
+            ends.setdefault(key, []).append((span.stop, row))
+    return [(slice(start, max(group)[0]), [row for _, row in group])
+            for (start, _), members in ends.items()
+            for group in _split(sorted(members))]
+
+
+def _split(members: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    return [members[i:i + BATCH] for i in range(0, len(members), BATCH)]

@@ -43,7 +43,7 @@ def load_test_set(data: Path, split: str, seed: int) -> Scenes:
         if not path.exists():
             logger.info('Making the test set %s.', path)
             splits = SPLITS if split == 'all' else (split,)
-            made = test_scenes(load_motions(data, splits), seed=seed)
+            made = test_scenes(load_motions(data, splits), seed, splits=splits)
             buffer = io.BytesIO()
             np.savez_compressed(buffer, allow_pickle=False, **dict(_flat(made)))
             write_atomically(path, buffer.getvalue())

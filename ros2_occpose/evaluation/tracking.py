@@ -98,7 +98,7 @@ def expected_people(seen: Bools, out_of_view: Bools, valid: Bools) -> Bools:
         valid: (P, T).
     """
     found = seen.sum(-1) >= LEAST_SEEN
-    unseen_s = frames_unseen(found) / FPS
+    unseen_s = frames_unseen(found, axis=1) / FPS
     inside = (~out_of_view).mean(-1) >= _INSIDE
     return valid & (found | (inside & (unseen_s <= TrackingConfig().max_gap_s)))
 

@@ -116,16 +116,21 @@ def _outside(points: Floats, half_view: Floats) -> Bools:
 
 
 def test_scenes(motions: Sequence[Motion], seed: int = 0, cameras: int = 2,    # noqa: PT028
-                frames: int = TEST_FRAMES) -> Scenes:                          # noqa: PT028
-    """Every test clip as it was recorded, only turned and shifted, before several cameras.
+                frames: int = TEST_FRAMES,                                     # noqa: PT028
+                splits: tuple[str, ...] = ('test',)) -> Scenes:                # noqa: PT028
+    """Every clip of some splits as it was recorded, only turned and shifted, before several cameras.
 
     Clips are cut into windows of equal length, at most `frames`; what is shorter runs on to and
     fro, not `valid`. Scenes hold 1 to 4 people; partners in a dance stay together.
 
     Raises:
-        DataError: There is no clip of the test split.
+        DataError: There is no clip of these splits.
     """
-    groups = _groups([motion for motion in motions if motion.split == 'test'], frames)
+    clips = [motion for motion in motions if motion.split in splits]
+    if not clips:
+        raise DataError(f'Expected clips of the {", ".join(splits)} split, got none; '
+                        'load the motions of this split.')
+    groups = _groups(clips, frames)
     rng = np.random.default_rng(seed)
     scenes = []
     for _ in range(cameras):
@@ -146,9 +151,6 @@ test_scenes.__test__ = False  # type: ignore[attr-defined]  # not a test, though
 
 def _groups(motions: Sequence[Motion], frames: int) -> list[list[_Window]]:
     """Windows of all clips; those of dance partners at the same time together."""
-    if not motions:
-        raise DataError('Expected clips of the test split, got none; '
-                        'load the motions with the split test.')
     by_name = {motion.name: motion for motion in motions}
     groups = []
     for motion in motions:
