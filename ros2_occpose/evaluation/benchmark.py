@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+import numpy as np
 from tqdm import tqdm
 
 from ..skeleton import H36M17
@@ -102,4 +103,5 @@ def _true_paths(scenes: Scenes, subjects: Subjects, protocol: str, seed: int) ->
     given = given_in(protocol, scenes, seed)
     truth = in_world(subjects.joints_camera[:, :, H36M17.index('hip')], subjects)
     return Paths(protocol=protocol, truth=truth.reshape(*given.counts.shape, 3), said={},
-                 camera=scenes.cameras.position, seen=given.seen.any(-1), counts=given.counts)
+                 camera=scenes.cameras.position, seen=np.any(given.seen, axis=-1),
+                 counts=given.counts)

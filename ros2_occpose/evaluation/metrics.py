@@ -89,8 +89,8 @@ def root_m(predicted: Floats, target: Floats) -> Floats:
         predicted: Hip, (..., T, 3) [m].
         target: The truth, alike.
     """
-    return np.linalg.norm(predicted - target, axis=-1)
+    return np.asarray(np.linalg.norm(predicted - target, axis=-1))
 
 
 def _distance_mm(predicted: Floats, target: Floats) -> Floats:
-    return np.linalg.norm(predicted - target, axis=-1) * MM
+    return np.asarray(np.linalg.norm(predicted - target, axis=-1) * MM)

@@ -1,9 +1,8 @@
 """Pictures of a benchmark: one colour a system, the same in all of them."""
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -33,13 +32,14 @@ def draw_all(outcome: Outcome, folder: Path) -> list[Path]:
     if gaps is not None:
         pictures['by_gap.png'] = gaps
     for name, figure in pictures.items():
-        FigureCanvasAgg(figure).print_png(str(folder / name))
+        FigureCanvasAgg(figure)
+        figure.savefig(folder / name)
     return [folder / name for name in pictures]
 
 
 def by_occlusion(outcome: Outcome) -> Figure:
     """PA-MPJPE against the share of joints that random masks hide, all and hidden joints."""
-    figure, panels = _panels(2)
+    figure, [panels] = _panels(2)
     for column, (axes, title) in enumerate(zip(panels, ('all joints', 'hidden joints'))):
         for system, colour in _coloured(outcome):
             levels = outcome.curve[system]
@@ -55,10 +55,11 @@ def by_occlusion(outcome: Outcome) -> Figure:
 def by_gap(outcome: Outcome) -> Figure | None:
     """Error of a joint against the time since it was seen, found and as stated; None: no gaps."""
     first = next(iter(outcome.scores.values()))
-    protocols = [name for name, score in first.items() if len(score.by_gap) > 1]
+    protocols = [name for name, score in first.items()
+                 if len(score.by_gap) > 1 and name != 'random25'][:4]
     if not protocols:
         return None
-    figure, panels = _panels(len(protocols), share=True)
+    figure, [panels] = _panels(len(protocols), share='all')
     for axes, protocol in zip(panels, protocols):
         for system, colour in _coloured(outcome):
             gaps = [gap for gap in outcome.scores[system][protocol].by_gap
@@ -78,7 +79,7 @@ def by_gap(outcome: Outcome) -> Figure | None:
 
 def calibration(outcome: Outcome) -> Figure:
     """Share of errors found within the radius of a stated share; mean over the protocols."""
-    figure, panels = _panels(2)
+    figure, [panels] = _panels(2)
     for axes, title in zip(panels, ('visible joints', 'hidden joints')):
         axes.plot([0, 1], [0, 1], color=_TRUTH, lw=1, label='right')
         for share, either_way in ((0.68, 0.04), (0.95, 0.03)):
@@ -100,26 +101,40 @@ def _found(score: Score, joints: str) -> Floats:
 
 
 def trajectories(paths: Paths) -> Figure:
-    """The scene with most to see from above, one panel a system."""
+    """The two scenes with most to see from above; one column a system."""
     unseen = paths.counts & ~paths.seen
-    scene = int((paths.counts.sum((1, 2)) + 4 * unseen.sum((1, 2))).argmax())
-    figure, panels = _panels(len(paths.said), share=True)
-    for axes, (system, said) in zip(panels, paths.said.items()):
-        _draw_path(axes, paths.camera[scene], paths.counts[scene].any(0), 'k', lw=1)
-        for person in np.flatnonzero(paths.counts[scene].any(1)):
-            there, seen = paths.counts[scene, person], paths.seen[scene, person]
-            _draw_path(axes, paths.truth[scene, person], there, _TRUTH, lw=5, alpha=0.5)
-            colour = COLOURS[person % len(COLOURS)]
-            _draw_path(axes, said[scene, person], there & seen, colour, lw=1.6)
-            _draw_path(axes, said[scene, person], there & ~seen, colour, lw=1.6, ls=':')
-        axes.set(title=system, xlabel='x [m]', aspect='equal')
-    panels[0].set_ylabel('y [m]')
+    interest = paths.counts.sum((1, 2)) + 4 * unseen.sum((1, 2))
+    scenes = np.argsort(-interest, kind='stable')[:2]
+    figure, panels = _panels(len(paths.said), rows=len(scenes), share='row')
+    for row, scene in zip(panels, scenes):
+        for axes, (system, said) in zip(row, paths.said.items()):
+            _draw_scene(axes, paths, said, int(scene))
+            axes.set(title=system, aspect='equal')
+        row[0].set_ylabel('y [m]')
+    for axes in panels[-1]:
+        axes.set_xlabel('x [m]')
     handles = [Line2D([], [], color=_TRUTH, lw=5, alpha=0.5, label='truth'),
-               Line2D([], [], color='k', lw=1.6, label='estimate'),
-               Line2D([], [], color='k', lw=1.6, ls=':', label='nothing seen')]
-    panels[0].legend(handles=handles, frameon=False, fontsize=8)
-    figure.suptitle(f'hips from above, protocol {paths.protocol}')
+               Line2D([], [], color='k', lw=1.6, label='estimate, a colour a person'),
+               Line2D([], [], color='k', lw=1.6, ls=':', label='nothing of the person seen')]
+    figure.legend(handles=handles, frameon=False, fontsize=8, ncols=3, loc='outside lower center')
+    figure.suptitle(f'Hips from above, protocol {paths.protocol}')
     return figure
+
+
+def _draw_scene(axes: Axes, paths: Paths, said: Floats, scene: int) -> None:
+    for person in np.flatnonzero(paths.counts[scene].any(1)):
+        there, seen = paths.counts[scene, person], paths.seen[scene, person]
+        colour = COLOURS[person % len(COLOURS)]
+        _draw_path(axes, paths.truth[scene, person], there, _TRUTH, lw=5, alpha=0.5)
+        _draw_path(axes, said[scene, person], there & seen, colour, lw=1.6)
+        _draw_path(axes, said[scene, person], there & ~seen, colour, lw=1.6, ls=':')
+    counted = paths.counts[scene]
+    away = (paths.camera[scene][counted.any(0)].mean(0) - paths.truth[scene][counted].mean(0))[:2]
+    tip = 0.9 + 0.08 * away / max(np.linalg.norm(away), 1e-9)
+    axes.annotate('', xy=tip, xytext=(0.9, 0.9), xycoords='axes fraction', annotation_clip=False,
+                  arrowprops={'arrowstyle': '->', 'color': 'k'})
+    axes.text(0.9, 0.79, 'to the camera', transform=axes.transAxes, fontsize=7, ha='center',
+              va='top')
 
 
 def _draw_path(axes: Axes, path: Floats, there: Bools, colour: str, **style: Any) -> None:
@@ -128,13 +143,14 @@ def _draw_path(axes: Axes, path: Floats, there: Bools, colour: str, **style: Any
     axes.plot(shown[:, 0], shown[:, 1], color=colour, solid_capstyle='round', **style)
 
 
-def _panels(count: int, *, share: bool = False) -> tuple[Figure, Sequence[Axes]]:
-    figure = Figure(figsize=(1 + 3.6 * count, 4), dpi=_DPI, layout='constrained')
-    panels = figure.subplots(1, count, squeeze=False, sharex=share, sharey=share)[0]
-    for axes in panels:
+def _panels(columns: int, *, rows: int = 1,
+            share: Literal['none', 'all', 'row'] = 'none') -> tuple[Figure, list[list[Axes]]]:
+    figure = Figure(figsize=(1 + 3.6 * columns, 0.4 + 3.6 * rows), dpi=_DPI, layout='constrained')
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
+    for axes in panels.flat:
         axes.grid(alpha=0.25)
         axes.spines[['top', 'right']].set_visible(False)
-    return figure, panels
+    return figure, panels.tolist()
 
 
 def _coloured(outcome: Outcome) -> list[tuple[str, str]]:

@@ -70,7 +70,7 @@ def given_in(protocol: str, scenes: Scenes, seed: int) -> Given:
         judged = scenes.valid & ((~scenes.out_of_view).mean(-1) >= _IN_PICTURE)
         in_front = scenes.body_camera[..., :scenes.detected.shape[-1], 2] > _NEAREST_M
         seen = in_front & judged[..., None] & ~_hidden(protocol, judged.shape, seed)
-    return Given(seen, judged & (frames_unseen(seen.any(-1), axis=2) <= FORGET_S * FPS))
+    return Given(seen, judged & (frames_unseen(np.any(seen, axis=-1), axis=2) <= FORGET_S * FPS))
 
 
 def _hidden(protocol: str, shape: tuple[int, ...], seed: int) -> Bools:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -13,13 +13,14 @@ from .scoring import Figures, Score
 Json: TypeAlias = Any
 
 _DIGITS = {'root_error_m': 4, 'within_1_std': 4, 'within_2_std': 4}      # others: 2
-_MEANINGS = """\
-Over 17 joints (h36m17, the hip included); in brackets: over hidden joints only. MPJPE: mm around \
-the hip. PA-MPJPE: mm after similarity alignment of each frame. Scale: mm in the camera frame with \
-the global trajectory, one scale a sequence (protocol 2 of the gated convolution paper). Accel: \
-mm/frame^2 at 30 Hz. Root: metres in the world, not aligned. Std: share of the visible joints \
-within 1.88 and 2.80 of the stated std (ideally 0.68 and 0.95), the hip left out; in brackets of \
-hidden joints. Frames count while something of the person was seen in the last 2.5 s."""
+_MEANINGS = (
+    'Over 17 joints (h36m17, the hip included); in brackets: over hidden joints only. MPJPE: mm '
+    'around the hip. PA-MPJPE: mm after similarity alignment of each frame. Scale: mm in the '
+    'camera frame with the global trajectory, one scale a sequence (protocol 2 of the gated '
+    'convolution paper). Accel: mm/frame^2 at 30 Hz. Root: metres in the world, not aligned. Std: '
+    'share of the visible joints within 1.88 and 2.80 of the stated std (ideally 0.68 and 0.95), '
+    'the hip left out; in brackets of the hidden joints. Hidden: share of the coco17 joints. '
+    'Frames count while something of the person was seen in the last 2.5 s.')
 
 
 @dataclass(frozen=True)
@@ -153,5 +154,5 @@ def _ratio_table(ratios: list[tuple[Goal, float]]) -> list[str]:
     return _table(('ratio', 'protocol', 'of', 'found', 'goal: at most', 'reached', ''), rows)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [f'| {" | ".join(row)} |' for row in (head, ('---',) * len(head), *rows)]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from ..training.motion import h36m_of
 from ..training.scenes import Scenes
 from ..types import Bools, Floats, Ints
 
-_DERIVED = conversion(COCO17, H36M17).any(1)      # h36m17 joints that coco17 gives: all but the head
+# h36m17 joints that coco17 gives: all but the top of the head
+_DERIVED = conversion(COCO17, H36M17).any(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ def subjects_of(scenes: Scenes) -> Subjects:
         world_from_camera=np.repeat(pose, people, 0), valid=by_person(scenes.valid))
 
 
-def by_person(array: Floats | Bools) -> Floats | Bools:
+def by_person(array: Any) -> Any:
     """(S, P, T, ...) as (N, T, ...)."""
     return array.reshape(-1, *array.shape[2:])
 
@@ -46,7 +48,8 @@ def by_person(array: Floats | Bools) -> Floats | Bools:
 def in_world(points_camera: Floats, subjects: Subjects) -> Floats:
     """Points of the camera (N, T, 3) in the world [m]."""
     pose = subjects.world_from_camera
-    return np.einsum('ntij,ntj->nti', pose[..., :3, :3], points_camera) + pose[..., :3, 3]
+    turned = np.einsum('ntij,ntj->nti', pose[..., :3, :3], points_camera)
+    return np.asarray(turned + pose[..., :3, 3])
 
 
 def visible_joints(seen: Bools) -> Bools:

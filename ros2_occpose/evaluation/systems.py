@@ -112,7 +112,7 @@ def back_projection(joints_root: Floats, std: Floats, rays: Floats, seen: Bools,
     times_s = np.arange(len(rays)) / FPS
     solved = solve_clip(joints_root, rays, visibility, std, times_s, world_from_camera)
     offset = solved.root - world_from_camera[:, :3, 3]
-    return np.einsum('tji,tj->ti', world_from_camera[:, :3, :3], offset)
+    return np.asarray(np.einsum('tji,tj->ti', world_from_camera[:, :3, :3], offset))
 
 
 # name after the + -> what finds the place in the world

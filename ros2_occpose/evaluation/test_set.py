@@ -87,7 +87,7 @@ def _built(kind: type[T], arrays: Mapping[str, NDArray[Any]], prefix: str = '') 
     """The dataclass of such arrays."""
     parts: dict[str, Any] = {}
     for name, wanted in get_type_hints(kind).items():
-        if is_dataclass(wanted):
+        if isinstance(wanted, type) and is_dataclass(wanted):
             parts[name] = _built(wanted, arrays, f'{prefix}{name}.')
         else:
             array = arrays[prefix + name]

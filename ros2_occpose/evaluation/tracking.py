@@ -7,9 +7,8 @@ performance: the CLEAR MOT metrics", 2008. Both are computed by the library motm
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -34,14 +33,13 @@ from ..types import (
 )
 from .subjects import frames_unseen
 
-Accumulator: TypeAlias = Any          # motmetrics.MOTAccumulator
-
 GATE_M = 1.0              # farther off on the ground, an answer is somebody else
 LEAST_SEEN = 4            # joints that must be seen for a person to be detected
 _WIDTH = 640              # of the imagined image [px]
 _MARGIN = 0.08            # of the box around the seen joints, in box heights
 _SCORE = 0.9
 _INSIDE = 0.3             # share of the joints in the image, below which a person has left it
+_NUMBERS = 1_000_000      # more than there are people or ids in a recording
 _METRICS = ['idf1', 'mota', 'num_switches']
 
 
@@ -54,6 +52,38 @@ class IdScore:
     id_switches: int
 
 
+class IdTally:
+    """Adds up who was who over several recordings."""
+
+    def __init__(self) -> None:
+        import motmetrics
+
+        self._events = motmetrics.MOTAccumulator(auto_id=True)
+        self._metrics = motmetrics.metrics.create()
+        self._recording = 0
+
+    def next_recording(self) -> None:
+        """From now on all people and ids are others, whatever their numbers."""
+        self._recording += 1
+
+    def add(self, people: Sequence[int], ids: Sequence[int], distances: Floats) -> None:
+        """One frame.
+
+        Args:
+            people: Who is there, (E,).
+            ids: Who is said to be there, (M,).
+            distances: Between the two, (E, M); NaN: cannot be the same.
+        """
+        first = self._recording * _NUMBERS
+        self._events.update([first + p for p in people], [first + i for i in ids], distances)
+
+    def score(self) -> IdScore:
+        """Of all that was added."""
+        table = self._metrics.compute(self._events, metrics=_METRICS)
+        idf1, mota, switches = (table[name].iloc[0] for name in _METRICS)
+        return IdScore(float(idf1), float(mota), int(switches))
+
+
 def score_ids(session: Session, scenes: Scenes, seen: Bools) -> IdScore:
     """Run the live stages over all scenes.
 
@@ -62,31 +92,18 @@ def score_ids(session: Session, scenes: Scenes, seen: Bools) -> IdScore:
         scenes: Of P people.
         seen: coco17 joints that the detector reports, (S, P, T, 17).
     """
-    return summarise([_follow(session, scenes, seen[s], s) for s in range(len(seen))])
-
-
-def summarise(scenes: list[Accumulator]) -> IdScore:
-    """One score of all accumulated scenes."""
-    import motmetrics
-
-    table = motmetrics.metrics.create().compute_many(
-        scenes, metrics=_METRICS, generate_overall=True)
-    idf1, mota, switches = (table.loc['OVERALL', name] for name in _METRICS)
-    return IdScore(float(idf1), float(mota), int(switches))
-
-
-def _follow(session: Session, scenes: Scenes, seen: Bools, scene: int) -> Accumulator:
-    import motmetrics
-
-    accumulator = motmetrics.MOTAccumulator()
-    truth = _true_hips(scenes, scene)                                            # (P, T, 3)
-    expected = expected_people(seen, scenes.out_of_view[scene], scenes.valid[scene])
-    for t, people in enumerate(_people(session, scenes, seen, scene)):
-        believed = np.isin(people.tracks.states, (TrackState.TRACKED, TrackState.OCCLUDED))
-        ids, distances = compare(truth[:, t], scenes.valid[scene, :, t], expected[:, t],
-                                 people.tracks.ids[believed], people.root[believed])
-        accumulator.update(np.flatnonzero(expected[:, t]), ids, distances, frameid=t)
-    return accumulator
+    tally = IdTally()
+    for scene in range(len(seen)):
+        tally.next_recording()
+        truth = _true_hips(scenes, scene)                                        # (P, T, 3)
+        present = scenes.valid[scene]
+        expected = expected_people(seen[scene], scenes.out_of_view[scene], present)
+        for t, people in enumerate(_people(session, scenes, seen[scene], scene)):
+            known = np.isin(people.tracks.states, (TrackState.TRACKED, TrackState.OCCLUDED))
+            ids, distances = compare(truth[:, t], present[:, t], expected[:, t],
+                                     people.tracks.ids[known], people.root[known])
+            tally.add(np.flatnonzero(expected[:, t]).tolist(), ids.tolist(), distances)
+    return tally.score()
 
 
 def expected_people(seen: Bools, out_of_view: Bools, valid: Bools) -> Bools:
@@ -100,7 +117,7 @@ def expected_people(seen: Bools, out_of_view: Bools, valid: Bools) -> Bools:
     found = seen.sum(-1) >= LEAST_SEEN
     unseen_s = frames_unseen(found, axis=1) / FPS
     inside = (~out_of_view).mean(-1) >= _INSIDE
-    return valid & (found | (inside & (unseen_s <= TrackingConfig().max_gap_s)))
+    return np.asarray(valid & (found | (inside & (unseen_s <= TrackingConfig().max_gap_s))))
 
 
 def compare(truth: Floats, present: Bools, expected: Bools, ids: Ints,
@@ -127,8 +144,8 @@ def compare(truth: Floats, present: Bools, expected: Bools, ids: Ints,
 
 def _true_hips(scenes: Scenes, scene: int) -> Floats:
     hips = h36m_of(scenes.body_camera[scene].astype(float))[:, :, H36M17.index('hip')]
-    return (np.einsum('tij,ptj->pti', scenes.cameras.rotation[scene], hips)
-            + scenes.cameras.position[scene])
+    turned = np.einsum('tij,ptj->pti', scenes.cameras.rotation[scene], hips)
+    return np.asarray(turned + scenes.cameras.position[scene])
 
 
 def _people(session: Session, scenes: Scenes, seen: Bools, scene: int) -> Iterator[People]:
@@ -145,6 +162,8 @@ def _people(session: Session, scenes: Scenes, seen: Bools, scene: int) -> Iterat
 def frames(scenes: Scenes, seen: Bools, scene: int) -> Iterator[Frame]:
     """The frames of a scene with what the imagined detector found, without a picture.
 
+    They end when nobody is left.
+
     Args:
         scenes: Any number of scenes.
         seen: coco17 joints that the detector reports, (P, T, 17).
@@ -157,7 +176,7 @@ def frames(scenes: Scenes, seen: Bools, scene: int) -> Iterator[Frame]:
                                               [0, 0, 1]]))
     image = np.zeros((height, _WIDTH, 3), np.uint8)
     keypoints_px = scenes.rays[scene] * focal + camera.k[:2, 2]                  # (P, T, 17, 2)
-    for t in range(seen.shape[1]):
+    for t in range(int(np.flatnonzero(scenes.valid[scene].any(0))[-1]) + 1):
         pose = np.eye(4)
         pose[:3, :3] = scenes.cameras.rotation[scene, t]
         pose[:3, 3] = scenes.cameras.position[scene, t]

@@ -118,7 +118,7 @@ def _outside(points: Floats, half_view: Floats) -> Bools:
 def test_scenes(motions: Sequence[Motion], seed: int = 0, cameras: int = 2,    # noqa: PT028
                 frames: int = TEST_FRAMES,                                     # noqa: PT028
                 splits: tuple[str, ...] = ('test',)) -> Scenes:                # noqa: PT028
-    """Every clip of some splits as it was recorded, only turned and shifted, before several cameras.
+    """Every clip of some splits as it was recorded, only turned and shifted, before cameras.
 
     Clips are cut into windows of equal length, at most `frames`; what is shorter runs on to and
     fro, not `valid`. Scenes hold 1 to 4 people; partners in a dance stay together.
