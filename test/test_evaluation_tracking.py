@@ -93,25 +93,26 @@ def test_a_tracker_should_know_who_was_seen_lately() -> None:
 
 @pytest.fixture(scope='module')
 def scenes() -> Scenes:
-    made = test_scenes([walker(90, f'walk/{i}', speed=0.006 * i) for i in range(3)], seed=2,
-                       cameras=1)
+    made = test_scenes([walker(90, f'walk/{i}', speed=0.006 * i) for i in range(3)], seed=2)
     rays = made.body_camera[..., :17, :2] / np.maximum(made.body_camera[..., :17, 2:], 0.2)
     return replace(made, rays=rays)
 
 
 def test_frames_show_the_detector_what_is_seen(scenes: Scenes) -> None:
-    scene = int(scenes.valid.any(-1).sum(1).argmax())
-    seen = scenes.valid[scene][..., None] & ~scenes.out_of_view[scene]
+    shown = scenes.valid[..., None] & ~scenes.out_of_view
+    scene = int(shown.sum((1, 2, 3)).argmax())
+    seen = shown[scene]
     made = list(frames(scenes, seen, scene))
     assert len(made) == 90
-    for t in (0, 45, 89):
+    assert sum(len(frame.detections) for frame in made) > 30
+    for t in range(90):
         detections = made[t].detections
         assert len(detections) == (seen[:, t].sum(-1) >= 4).sum()
         rays = made[t].camera.rays(detections.keypoints_px)
         found = seen[:, t].sum(-1) >= 4
         np.testing.assert_allclose(rays, scenes.rays[scene, found, t], atol=1e-5)
-        inside = made[t].camera.contains(detections.keypoints_px)
-        assert inside[detections.scores > 0].mean() > 0.99
+        reported = detections.keypoints_px[detections.scores > 0]
+        assert made[t].camera.contains(reported).all()
 
 
 def test_nobody_seen_is_no_detection(scenes: Scenes) -> None:
