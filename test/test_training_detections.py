@@ -150,7 +150,7 @@ def test_some_hidden_limbs_are_stated_as_seen(rng: np.random.Generator, rays: np
     noise = replace(QUIET, hidden_rows=1.0)
     error, lost = errors(rng, rays, noise)
     size = np.linalg.norm(error, axis=-1)
-    assert (size > 0.02)[..., part('ankle')].mean() > 0.03
+    assert (size > 0.02)[..., part('ankle')].mean() > 0.02
     assert not (size[..., part('eye')] > 1e-6).any()
     assert (size[lost] > 0).all()
     assert lost[..., part('ankle')].mean() > 0.01
@@ -164,7 +164,8 @@ def test_hidden_joints_are_invented(rng: np.random.Generator, rays: np.ndarray) 
     assert stated[hidden].mean() == pytest.approx(DetectorNoise().invented[-1], abs=0.1)
     np.testing.assert_array_equal(noisy[~hidden], rays[~hidden])
     size = np.linalg.norm(noisy - rays, axis=-1)[stated] / (HEIGHT_M * PER_M)
-    assert 0.06 < np.median(size) < 0.13
+    assert np.median(size) == pytest.approx(0.073, rel=0.2)
+    assert np.quantile(size, 0.9) > 2 * np.median(size)
 
 
 def test_the_same_seed_gives_the_same_detections(rays: np.ndarray) -> None:

@@ -106,11 +106,11 @@ class DetectorNoise:
     lost_any: float = 0.004
     lost_any_spread: float = 1.2
     # Hidden by an object (painted into the videos), but stated as seen: share of them by part. How
-    # far off: the median of what stays, its spread, and the std of what wanders.
-    invented: tuple[float, ...] = (.97, 1.0, .85, .75, .98, .70, .60)
-    invented_size: float = 0.085
+    # far off: the median of what stays, its spread, and the std of what wanders as a share of it.
+    invented: tuple[float, ...] = (1.0, 1.0, .91, .79, .98, .75, .62)
+    invented_size: tuple[float, ...] = (.029, .028, .043, .089, .046, .043, .056)
     invented_size_spread: float = 0.8
-    invented_wander: float = 0.035
+    invented_wander: float = 0.5
     invented_memory_s: float = 0.15
     # How often `detect` has a limb or the legs hidden so: not measured, it depends on what stands
     # around: share of the recordings, share of the time in these, how long.
@@ -253,10 +253,11 @@ def _hide(rng: Generator, noise: DetectorNoise, errors: Floats) -> Bools:
 
 def _guesses(rng: Generator, noise: DetectorNoise, batch: int, frames: int) -> Floats:
     """How far guesses of hidden joints are off, in heights, (B, T, 17, 2)."""
-    size = noise.invented_size * np.exp(rng.normal(0, noise.invented_size_spread, (batch, 1, _J)))
+    usual = _of_joints(noise.invented_size)
+    size = usual * np.exp(rng.normal(0, noise.invented_size_spread, (batch, 1, _J)))
     way = rng.uniform(-np.pi, np.pi, (batch, 1, _J))
     wander = ar1(rng, (batch, frames, _J, 2), _correlation(noise.invented_memory_s))
-    wander *= np.float32(noise.invented_wander)
+    wander *= np.float32(noise.invented_wander) * usual[:, None]
     wander += (size[..., None] * np.stack([np.cos(way), np.sin(way)], -1)).astype(np.float32)
     return wander
 
