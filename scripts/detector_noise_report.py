@@ -1,0 +1,162 @@
+"""All tables, the picture and the fitted numbers from what was looked at."""
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+import yaml
+from detector_noise_evidence import (
+    covered_table,
+    habits_table,
+    percent,
+    score_table,
+    stills_table,
+    table,
+    videos_table,
+)
+from detector_noise_fit import (
+    LAGS,
+    OF_PART,
+    Statistics,
+    fit,
+    measure,
+    measured,
+    pooled,
+    simulated,
+    spells_s,
+    swapped_share,
+)
+from detector_noise_truth import SIZES, Errors, Truth, errors_of, read_truth
+
+from ros2_occpose.errors import InputError
+from ros2_occpose.training.detections import PARTS, DetectorNoise
+from ros2_occpose.types import Bools, Floats
+
+_SHOWN = ('shoulder', 'wrist', 'ankle')
+_COVERED_SIZE = 0.4
+Sample = tuple[Floats, Bools]           # errors at 30 Hz and what is stated as seen
+
+
+def report(data: Path, output: Path) -> None:
+    """Print the tables; write report.md, noise.yaml and noise.png."""
+    truth = read_truth(data / 'video' / 'multiview')
+    views = range(len(truth.cameras))
+    looks = {size: errors_of(truth, [_read(output / f'view{view}_{size}.npz') for view in views],
+                             size) for size in SIZES}
+    stills = _read(output / 'stills.npz')
+    covered = [(view, _read(path)) for view in views
+               for path in sorted(output.glob(f'covered{view}_*.npz'))]
+    videos = {path.stem.removeprefix('video_').replace('_1.0', ''): _read(path)
+              for path in sorted(output.glob('video_*.npz'))}
+    fitted, trained = fit(truth, looks), DetectorNoise()
+    samples = {name: {size: simulated(noise, truth, looks[size], size) for size in SIZES}
+               for name, noise in (('fit', fitted), ('training', trained))}
+    text = '\n\n'.join([
+        '## Errors', errors_table(truth, looks, samples),
+        '## How long they last', covariance_table(looks, samples),
+        '## Habits', habits_table(truth, looks[1.0], stills),
+        '## Confidence', score_table(list(looks.values()), stills),
+        '## Hidden joints', covered_table(truth, covered, _COVERED_SIZE),
+        '## Stills', stills_table(stills), '## Videos', videos_table(videos)])
+    print(text)
+    (output / 'report.md').write_text(text + '\n')
+    (output / 'noise.yaml').write_text(_as_yaml(fitted))
+    draw(output / 'noise.png', looks, samples)
+
+
+def _read(path: Path) -> dict[str, Floats]:
+    if not path.is_file():
+        raise InputError(f'Expected {path}; run `measure_detector_noise.py look` first.')
+    with np.load(path) as content:
+        return dict(content)
+
+
+def _as_yaml(fitted: DetectorNoise) -> str:
+    changed = {name: list(value) if isinstance(value, tuple) else value
+               for name, value in asdict(fitted).items()
+               if name in {f.name for f in fields(fitted)}
+               and name in ('wander', 'jitter', 'offset', 'wrong_limb', 'wrong_joint',
+                            'wrong_size', 'swapped', 'swapped_arms', 'lost')}
+    return str(yaml.safe_dump(changed, sort_keys=False, default_flow_style=None))
+
+
+def errors_table(truth: Truth, looks: dict[float, Errors],
+                 samples: dict[str, dict[float, Sample]]) -> str:
+    """Quantiles of errors and shares of what goes wrong, measured and simulated."""
+    rows = []
+    for size in (max(looks), min(looks)):
+        tall = float(np.mean(truth.height_px)) * size
+        kinds = {'measured': measured(looks[size]),
+                 **{f'simulated, {name}': (*sample[size], None)
+                    for name, sample in samples.items()}}
+        tables = {name: measure(*each) for name, each in kinds.items()}
+        for part in PARTS:
+            rows += [[part if i == 0 else '', f'{tall:.0f}', name, *_row(each[part])]
+                     for i, (name, each) in enumerate(tables.items())]
+        for name, each in kinds.items():
+            arms, legs = swapped_share(each[0], truth)
+            rows.append(['sides swapped', f'{tall:.0f}', name, f'arms {percent(arms, 1)}',
+                         f'legs {percent(legs, 1)}', *[''] * 8])
+    return table(['part', 'height px', '', '25 %', '50 %', '75 %', '90 %', '95 %', 'moving rms',
+                  'offset rms', 'wrong', 'wrong s', 'lost / burst s'], rows)
+
+
+def _row(each: Statistics) -> list[str]:
+    return [*(percent(value) for value in each.total[:5]),
+            percent(float(np.sqrt(each.covariance[0]))), percent(each.offset),
+            percent(each.wrong, 1), f'{each.wrong_s:.2f}',
+            f'{percent(each.lost, 1)} / {each.lost_s:.2f}']
+
+
+def covariance_table(looks: dict[float, Errors], samples: dict[str, dict[float, Sample]]) -> str:
+    """Correlation of calm errors with those of later frames, all sizes together."""
+    rows = []
+    real = [measure(*measured(errors)) for errors in looks.values()]
+    made = {name: [measure(*each) for each in sample.values()] for name, sample in samples.items()}
+    for part in PARTS:
+        for name, tables in (('measured', real), *made.items()):
+            values = pooled(tables, part, 'covariance')
+            rows.append([part if tables is real else '', name,
+                         *(f'{value / values[0]:.2f}' for value in values[1:])])
+    return table(['part', '', *(f'{lag / 30 * 1e3:.0f} ms' for lag in LAGS[1:])], rows)
+
+
+def draw(path: Path, looks: dict[float, Errors], samples: dict[str, dict[float, Sample]]) -> None:
+    """Errors, their correlation and how long they are wrong: measured and simulated."""
+    import matplotlib
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+
+    figure, (errors, lags, spells) = plt.subplots(1, 3, figsize=(13, 4), layout='constrained')
+    for colour, part in zip(('tab:blue', 'tab:red', 'tab:green'), _SHOWN, strict=True):
+        joints = OF_PART[part]
+        real = [measured(look) for look in looks.values()]
+        drawn = {'measured': ('-', real)} | {
+            name: (style, list(samples[kind].values()))
+            for name, style, kind in (('simulated, fit', '--', 'fit'),
+                                      ('simulated, training', ':', 'training'))}
+        for name, (style, kinds) in drawn.items():
+            sizes = np.concatenate([np.linalg.norm(each[0][:, :, joints], axis=-1).ravel()
+                                    for each in kinds])
+            sizes = np.sort(sizes[np.isfinite(sizes)])[::1 if name == 'measured' else 50]
+            errors.plot(100 * sizes, np.linspace(1, 0, len(sizes)), style, color=colour,
+                        label=f'{part}, {name}')
+            covariance = pooled([measure(*each) for each in kinds], part, 'covariance')
+            lags.plot(np.array(LAGS) / 30, covariance / covariance[0], style, color=colour)
+            for wrong, width in ((True, 1.5), (False, 0.7)):
+                if part == 'shoulder' and not wrong:
+                    continue
+                lengths = np.sort(np.concatenate([
+                    spells_s(each[0][:, :, joints], each[1][:, :, joints], wrong=wrong)
+                    for each in kinds]))
+                spells.step(lengths, np.linspace(1, 0, len(lengths)), style, color=colour,
+                            linewidth=width)
+    errors.set(xscale='log', yscale='log', xlim=(.2, 70), ylim=(.005, 1), ylabel='share above',
+               xlabel='error [% of the height]')
+    errors.legend(fontsize=7)
+    lags.set(xlabel='later by [s]', ylabel='correlation of calm errors')
+    spells.set(xlabel='longer than [s]', ylabel='share of spells', xlim=(0, .6), yscale='log',
+               ylim=(.01, 1), title='wrong (thick) and lost (thin)')
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
