@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from test_training_scenes import walker
 
-from ros2_occpose.errors import ConfigError, DataError
+from ros2_occpose.errors import ConfigError, DataError, ModelError
 from ros2_occpose.evaluation import plots, systems, test_set
 from ros2_occpose.evaluation.benchmark import CURVE, Outcome, Paths
 from ros2_occpose.evaluation.protocols import given_in
@@ -167,7 +168,8 @@ def test_the_shipped_lifter_finds_people(scenes: Scenes, subjects: Subjects) -> 
 
 
 @pytest.mark.parametrize(('name', 'message'), [
-    ('gated_causal+stride', r"Unknown part 'stride' .*expected one of back_projection"),
+    ('gated_causal+stride', r"'stride' .*expected one of back_projection, learned_trajectory"),
+    ('gated_causal+back_projection+back_projection', 'one part at most'),
     ('gated_causal,gated_causal', 'gated_causal more than once'),
     ('', 'different names')])
 def test_impossible_systems_are_refused(name: str, message: str) -> None:
@@ -180,6 +182,36 @@ def test_a_file_is_a_lifter_too() -> None:
     path = resource('models', 'gated_causal.onnx')
     [system] = open_systems([f'{path}+back_projection'])
     assert system.name == 'gated_causal+back_projection'
+
+
+class Network:
+    """A trajectory network that puts everybody 5 m away on the mean of the rays."""
+
+    def __init__(self, system: str = 'trajectory') -> None:
+        self.metadata = {'system': system}
+
+    def __call__(self, arrays: dict[str, Floats]) -> dict[str, Floats]:
+        rays = arrays['rays'].reshape(1, -1, 17, 2)
+        assert rays.dtype == np.float32
+        return {'root': 5 * np.concatenate([rays.mean(2), np.ones((*rays.shape[:2], 1))], -1)}
+
+
+def test_a_learned_trajectory_sees_filled_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(systems, '_open_model', lambda _: Network())
+    place = systems.PARTS['learned_trajectory']('learned_trajectory')
+    rays = np.linspace(0, 0.9, 10)[:, None, None] * np.ones((10, 17, 2))
+    seen = np.ones((10, 17), bool)
+    seen[3:7] = False
+    root = place(np.zeros((10, 17, 3)), np.ones((10, 17)), np.where(seen[..., None], rays, 9.0),
+                 seen, np.tile(np.eye(4), (10, 1, 1)))
+    np.testing.assert_allclose(root[:, 0], 5 * rays[:, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(root[:, 2], 5)
+
+
+def test_only_a_trajectory_network_learns_trajectories(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(systems, '_open_model', lambda _: Network('gated'))
+    with pytest.raises(ModelError, match=r"got 'gated' in x\.onnx; train one with"):
+        systems.LearnedTrajectory('x.onnx')
 
 
 # --- the fixed test set -----------------------------------------------------------------------
@@ -270,10 +302,11 @@ def test_the_json_has_what_the_contract_says(outcome: Outcome) -> None:
 
 def test_the_table_lists_all_systems_in_all_protocols(outcome: Outcome) -> None:
     text = markdown(outcome, {'Command': '`occpose`'})
+    assert re.search(r'\| plain \| 0\.6\d\d \| 0\.9\d\d \| 0\.6\d\d \| 0\.9\d\d \|', text)
     rows = [line for line in text.splitlines() if line.startswith('|')]
     width = rows[0].count('|')
     assert all(row.count('|') == width for row in rows[:8])
-    assert sum('| plain |' in row for row in rows) == 3
+    assert sum('| plain |' in row for row in rows[:8]) == 3
     value = outcome.scores['plain']['random50']
     assert f'| {value.all.mpjpe_mm:.1f} ({value.hidden.mpjpe_mm:.1f}) |' in text
     assert '| gated / plain | random50 | pa_mpjpe_mm | 0.5' in text

@@ -69,7 +69,9 @@ def run(args: argparse.Namespace) -> None:
     (args.output / 'results.json').write_text(json.dumps(report, indent=1, allow_nan=False) + '\n')
     tables = markdown(outcome, {
         'Command': f'`{command}`', 'Commit': commit,
-        'Data': ', '.join(f'{value} {name}' for name, value in data.items())})
+        'Data': f'{data["split"]} split of {data["folder"]}: {data["scenes"]} scenes, '
+                f'{data["people"]} people, {data["frames"]} frames (sha256 {data["sha256"][:12]})',
+        'Machine': f'{report["machine"]["cpu"]}, {report["machine"]["cores"]} cores'})
     (args.output / 'results.md').write_text(tables)
     plots.draw_all(outcome, args.output)
     print(tables)

@@ -39,16 +39,15 @@ def draw_all(outcome: Outcome, folder: Path) -> list[Path]:
 
 def by_occlusion(outcome: Outcome) -> Figure:
     """PA-MPJPE against the share of joints that random masks hide, all and hidden joints."""
-    figure, [panels] = _panels(2)
+    figure, [panels] = _panels(2, share='row')
     for column, (axes, title) in enumerate(zip(panels, ('all joints', 'hidden joints'))):
         for system, colour in _coloured(outcome):
             levels = outcome.curve[system]
             values = [pair[column] for pair in levels.values()]
-            axes.plot(list(levels), values, color=colour, marker='o', ms=4, label=system)
+            axes.plot(list(levels), values, color=colour, marker='o', ms=4)
         axes.set(title=title, xlabel='joints hidden by random masks, K = 21 [%]')
-        axes.set_ylim(bottom=0)
-    panels[0].set_ylabel('PA-MPJPE [mm]')
-    panels[0].legend(frameon=False)
+    panels[0].set(ylabel='PA-MPJPE [mm]', ylim=(0, None))
+    _legend(figure, outcome)
     return figure
 
 
@@ -56,7 +55,7 @@ def by_gap(outcome: Outcome) -> Figure | None:
     """Error of a joint against the time since it was seen, found and as stated; None: no gaps."""
     first = next(iter(outcome.scores.values()))
     protocols = [name for name, score in first.items()
-                 if len(score.by_gap) > 1 and name != 'random25'][:4]
+                 if len(score.by_gap) > 1 and name != 'random25']
     if not protocols:
         return None
     figure, [panels] = _panels(len(protocols), share='all')
@@ -68,12 +67,9 @@ def by_gap(outcome: Outcome) -> Figure | None:
             axes.plot(seconds, [gap.error_mm for gap in gaps], color=colour, marker='o', ms=4)
             axes.plot(seconds, [gap.std_mm * _MEAN_OF_STD for gap in gaps], color=colour, ls='--')
         axes.set(title=protocol, xlabel='since the joint was seen [s]')
-    panels[0].set(xlim=(0, None), ylim=(0, None))
-    panels[0].set_ylabel('mean error around the hip [mm]')
-    handles = [Line2D([], [], color=colour, label=system) for system, colour in _coloured(outcome)]
-    handles += [Line2D([], [], color='k', marker='o', ms=4, label='found'),
-                Line2D([], [], color='k', ls='--', label='as the stated std says')]
-    panels[0].legend(handles=handles, frameon=False, fontsize=8)
+    panels[0].set(ylabel='mean error around the hip [mm]', xlim=(0, None), ylim=(0, None))
+    _legend(figure, outcome, Line2D([], [], color='k', marker='o', ms=4, label='found'),
+            Line2D([], [], color='k', ls='--', label='expected from the stated std'))
     return figure
 
 
@@ -81,18 +77,18 @@ def calibration(outcome: Outcome) -> Figure:
     """Share of errors found within the radius of a stated share; mean over the protocols."""
     figure, [panels] = _panels(2)
     for axes, title in zip(panels, ('visible joints', 'hidden joints')):
-        axes.plot([0, 1], [0, 1], color=_TRUTH, lw=1, label='right')
+        axes.plot([0, 1], [0, 1], color=_TRUTH, lw=1)
         for share, either_way in ((0.68, 0.04), (0.95, 0.03)):
             axes.errorbar(share, share, either_way, color=_TRUTH, capsize=5, lw=3)
         for system, colour in _coloured(outcome):
             found = np.array([_found(score, title) for score in outcome.scores[system].values()])
             found = found[np.isfinite(found).all(1)]
             if len(found):
-                axes.plot(STATED, found.mean(0), color=colour, marker='.', label=system)
-        axes.set(title=title, xlabel='share that should be within', xlim=(0, 1), ylim=(0, 1),
-                 aspect='equal')
+                axes.plot(STATED, found.mean(0), color=colour, marker='.')
+        axes.set(title=title, xlabel='share that the std says is within', xlim=(0, 1),
+                 ylim=(0, 1), aspect='equal')
     panels[0].set_ylabel('share found within')
-    panels[0].legend(frameon=False)
+    _legend(figure, outcome, Line2D([], [], color=_TRUTH, lw=3, label='goal'))
     return figure
 
 
@@ -101,40 +97,51 @@ def _found(score: Score, joints: str) -> Floats:
 
 
 def trajectories(paths: Paths) -> Figure:
-    """The two scenes with most to see from above; one column a system."""
-    unseen = paths.counts & ~paths.seen
-    interest = paths.counts.sum((1, 2)) + 4 * unseen.sum((1, 2))
+    """The two scenes in which people go farthest, mostly unseen, from above; a column a system."""
+    way = np.linalg.norm(np.diff(paths.truth, axis=2), axis=-1) * paths.counts[:, :, 1:]
+    interest = (way * np.where(paths.seen[:, :, 1:], 1, 4)).sum((1, 2))
     scenes = np.argsort(-interest, kind='stable')[:2]
-    figure, panels = _panels(len(paths.said), rows=len(scenes), share='row')
+    figure, panels = _panels(len(paths.said), rows=len(scenes))
     for row, scene in zip(panels, scenes):
+        middle, half = _frame_of(paths, int(scene))
         for axes, (system, said) in zip(row, paths.said.items()):
             _draw_scene(axes, paths, said, int(scene))
-            axes.set(title=system, aspect='equal')
+            axes.set(title=system, aspect='equal', xlim=(middle[0] - half, middle[0] + half),
+                     ylim=(middle[1] - half, middle[1] + half))
         row[0].set_ylabel('y [m]')
     for axes in panels[-1]:
         axes.set_xlabel('x [m]')
-    handles = [Line2D([], [], color=_TRUTH, lw=5, alpha=0.5, label='truth'),
-               Line2D([], [], color='k', lw=1.6, label='estimate, a colour a person'),
-               Line2D([], [], color='k', lw=1.6, ls=':', label='nothing of the person seen')]
-    figure.legend(handles=handles, frameon=False, fontsize=8, ncols=3, loc='outside lower center')
+    figure.legend(handles=[
+        Line2D([], [], color=_TRUTH, lw=5, alpha=0.5, label='truth'),
+        Line2D([], [], color='k', lw=1.6, label='estimate'),
+        Line2D([], [], color='k', lw=1.6, ls=':', label='estimate, nothing seen'),
+        Line2D([], [], color='k', marker='$\\rightarrow$', ls='', ms=10, label='to the camera')],
+        frameon=False, fontsize=8, ncols=2, loc='outside lower center')
     figure.suptitle(f'Hips from above, protocol {paths.protocol}')
     return figure
 
 
+def _frame_of(paths: Paths, scene: int) -> tuple[Floats, float]:
+    """Middle (2,) and half width [m] of the square that shows what all systems say."""
+    counted = paths.counts[scene]
+    points = np.concatenate([path[scene][counted][:, :2]
+                             for path in (paths.truth, *paths.said.values())])
+    low, high = np.percentile(points, (0.5, 99.5), axis=0)
+    return (low + high) / 2, float(0.6 * (high - low).max())
+
+
 def _draw_scene(axes: Axes, paths: Paths, said: Floats, scene: int) -> None:
-    for person in np.flatnonzero(paths.counts[scene].any(1)):
-        there, seen = paths.counts[scene, person], paths.seen[scene, person]
+    counted = paths.counts[scene]
+    for person in np.flatnonzero(counted.any(1)):
+        there, seen = counted[person], paths.seen[scene, person]
         colour = COLOURS[person % len(COLOURS)]
         _draw_path(axes, paths.truth[scene, person], there, _TRUTH, lw=5, alpha=0.5)
         _draw_path(axes, said[scene, person], there & seen, colour, lw=1.6)
         _draw_path(axes, said[scene, person], there & ~seen, colour, lw=1.6, ls=':')
-    counted = paths.counts[scene]
     away = (paths.camera[scene][counted.any(0)].mean(0) - paths.truth[scene][counted].mean(0))[:2]
-    tip = 0.9 + 0.08 * away / max(np.linalg.norm(away), 1e-9)
-    axes.annotate('', xy=tip, xytext=(0.9, 0.9), xycoords='axes fraction', annotation_clip=False,
-                  arrowprops={'arrowstyle': '->', 'color': 'k'})
-    axes.text(0.9, 0.79, 'to the camera', transform=axes.transAxes, fontsize=7, ha='center',
-              va='top')
+    way = 0.06 * away / max(np.linalg.norm(away), 1e-9)
+    axes.annotate('', xy=0.92 + way, xytext=0.92 - way, xycoords='axes fraction',
+                  arrowprops={'arrowstyle': '->', 'color': 'k', 'lw': 1.5})
 
 
 def _draw_path(axes: Axes, path: Floats, there: Bools, colour: str, **style: Any) -> None:
@@ -145,12 +152,19 @@ def _draw_path(axes: Axes, path: Floats, there: Bools, colour: str, **style: Any
 
 def _panels(columns: int, *, rows: int = 1,
             share: Literal['none', 'all', 'row'] = 'none') -> tuple[Figure, list[list[Axes]]]:
-    figure = Figure(figsize=(1 + 3.6 * columns, 0.4 + 3.6 * rows), dpi=_DPI, layout='constrained')
+    figure = Figure(figsize=(1 + 3.6 * columns, 1.3 + 3.4 * rows), dpi=_DPI, layout='constrained')
     panels = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
     for axes in panels.flat:
         axes.grid(alpha=0.25)
         axes.spines[['top', 'right']].set_visible(False)
     return figure, panels.tolist()
+
+
+def _legend(figure: Figure, outcome: Outcome, *others: Line2D) -> None:
+    """Names of the systems, and of other lines, below all panels."""
+    handles = [Line2D([], [], color=colour, label=system) for system, colour in _coloured(outcome)]
+    figure.legend(handles=[*handles, *others], frameon=False, fontsize=8, ncols=4,
+                  loc='outside lower center')
 
 
 def _coloured(outcome: Outcome) -> list[tuple[str, str]]:

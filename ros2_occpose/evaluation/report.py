@@ -22,6 +22,9 @@ _MEANINGS = (
     'the hip left out; in brackets of the hidden joints. Hidden: share of the coco17 joints. '
     'Frames count while something of the person was seen in the last 2.5 s.')
 
+_CALIBRATION = ('Share of the joints within 1.88 and 2.80 of the stated std, mean over the '
+                'protocols; ideally 0.68 and 0.95.')
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -108,8 +111,9 @@ def markdown(outcome: Outcome, about: Mapping[str, str]) -> str:
         outcome: Of the run.
         about: What it was, e.g. {'Command': '`occpose ...`'}.
     """
-    parts = ['# Benchmark', *(f'- {name}: {text}' for name, text in about.items()), '',
-             _MEANINGS, '', *_main_table(outcome)]
+    parts = ['# Benchmark', '', *(f'- {name}: {text}' for name, text in about.items()), '',
+             _MEANINGS, '', *_main_table(outcome), '', '## Calibration', '', _CALIBRATION, '',
+             *_calibration_table(outcome)]
     if any(outcome.ids.values()):
         parts += ['', '## Several people', '', *_id_table(outcome)]
     ratios = _ratios(outcome)
@@ -139,6 +143,21 @@ def _cells(score: Score) -> tuple[str, ...]:
 def _pair(value: float, hidden: float, form: str) -> str:
     said = '–' if math.isnan(value) else format(value, form)
     return said if math.isnan(hidden) else f'{said} ({format(hidden, form)})'
+
+
+def _calibration_table(outcome: Outcome) -> list[str]:
+    rows = [(system, *(form for group in ('visible', 'hidden')
+                       for form in _mean_shares(outcome, system, group)))
+            for system in outcome.scores]
+    return _table(('system', 'visible, 1.88', 'visible, 2.80', 'hidden, 1.88', 'hidden, 2.80'),
+                  rows)
+
+
+def _mean_shares(outcome: Outcome, system: str, group: str) -> tuple[str, ...]:
+    """Within 1.88 and 2.80 std, of 'visible' or 'hidden' joints; protocols that have such."""
+    figures = [getattr(score, group) for score in outcome.scores[system].values()]
+    found = [(f.within_1_std, f.within_2_std) for f in figures if math.isfinite(f.within_1_std)]
+    return tuple(f'{sum(column) / len(column):.3f}' for column in zip(*found)) or ('–', '–')
 
 
 def _id_table(outcome: Outcome) -> list[str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ModelError
 from ..inference import Session, load_session, open_model
 from ..lifting import lift_sequences
+from ..lifting.sequence import interpolate
 from ..skeleton import COCO17, H36M17, convert
 from ..training.motion import FPS
 from ..trajectory import solve_clip
@@ -74,11 +75,14 @@ class System:
 
 
 def open_systems(names: Sequence[str]) -> list[System]:
-    """The systems of these names: a lifter of models.yaml or an ONNX file, and +PART.
+    """The systems of these names: LIFTER or LIFTER+PART.
+
+    LIFTER is an entry of models.yaml or an ONNX file, PART one of `PARTS`, or the ONNX file of a
+    learned trajectory.
 
     Raises:
         ConfigError: A part is unknown, or two systems would have one name.
-        ModelError: A lifter is unknown, or its file is missing or does not fit this package.
+        ModelError: A model is unknown, or its file is missing or does not fit this package.
     """
     systems = [_open(name) for name in names]
     doubles = {s.name for s in systems if [t.name for t in systems].count(s.name) > 1}
@@ -90,19 +94,27 @@ def open_systems(names: Sequence[str]) -> list[System]:
 
 def _open(name: str) -> System:
     lifter, *parts = name.split('+')
-    for part in parts:
-        if part not in PARTS:
-            raise ConfigError(f'Unknown part {part!r} of the lifter {name!r}; expected one of '
-                              f'{", ".join(PARTS)} after the +.')
     if len(parts) > 1:
-        raise ConfigError(f'Expected at most one part, got {name!r}: each finds the place anew.')
-    if lifter.endswith('.onnx'):
-        session = load_session(Path(lifter), device='cpu', threads=THREADS)
-    else:
-        session = open_model(lifter, device='cpu', threads=THREADS)
-    return System('+'.join([Path(lifter).stem, *parts]), session,
-                  causal=session.metadata.get('causal') == 'true',
-                  place=PARTS[parts[0]] if parts else back_projection)
+        raise ConfigError(f'Expected one part at most, got {name!r}: each finds the place anew.')
+    session = _open_model(lifter)
+    place = _open_part(parts[0]) if parts else back_projection
+    return System('+'.join(Path(word).stem for word in (lifter, *parts)), session,
+                  causal=session.metadata.get('causal') == 'true', place=place)
+
+
+def _open_part(part: str) -> Placement:
+    if part.endswith('.onnx'):
+        return LearnedTrajectory(part)
+    if part not in PARTS:
+        raise ConfigError(f'Unknown part {part!r} of a lifter; expected one of '
+                          f'{", ".join(PARTS)}, or an .onnx file, after the +.')
+    return PARTS[part](part)
+
+
+def _open_model(name: str) -> Session:
+    if name.endswith('.onnx'):
+        return load_session(Path(name), device='cpu', threads=THREADS)
+    return open_model(name, device='cpu', threads=THREADS)
 
 
 def back_projection(joints_root: Floats, std: Floats, rays: Floats, seen: Bools,
@@ -115,8 +127,31 @@ def back_projection(joints_root: Floats, std: Floats, rays: Floats, seen: Bools,
     return np.asarray(np.einsum('tji,tj->ti', world_from_camera[:, :3, :3], offset))
 
 
-# name after the + -> what finds the place in the world
-PARTS: Mapping[str, Placement] = {'back_projection': back_projection}
+class LearnedTrajectory:
+    """A network that guesses the place of the hip from 2D joints alone, as VideoPose3D does.
+
+    Raises:
+        ModelError: The network is something else.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._session = _open_model(name)
+        system = self._session.metadata.get('system')
+        if system != 'trajectory':
+            raise ModelError(f'Expected a network of the system trajectory, got {system!r} in '
+                             f'{name}; train one with `occpose train learned_trajectory`.')
+
+    def __call__(self, joints_root: Floats, std: Floats, rays: Floats, seen: Bools,
+                 world_from_camera: Floats) -> Floats:
+        """Hip of one person in the camera, (T, 3) [m]."""
+        filled, _ = interpolate(rays[None], seen[None])
+        flat = filled.reshape(1, len(rays), -1).astype(np.float32)
+        return np.asarray(self._session({'rays': flat})['root'][0], float)
+
+
+# name after the + -> what makes the part of that name
+PARTS: Mapping[str, Callable[[str], Placement]] = {
+    'back_projection': lambda _: back_projection, 'learned_trajectory': LearnedTrajectory}
 
 
 def _span(valid: Bools) -> slice:
