@@ -28,6 +28,10 @@ _START = {'level_spread': 0.33, 'joint_spread': 0.30, 'hidden_rows': 0.0, 'lost_
           'wrong_size': (.07, .09, .1, .1, .08, .1, .1), 'lost': (.02,) * 7, 'swapped': .01}
 
 
+FITTED = ('wander', 'jitter', 'offset', 'wrong_limb', 'wrong_joint', 'wrong_size', 'swapped',
+          'swapped_arms', 'lost')
+
+
 @dataclass(frozen=True)
 class Statistics:
     """Of the joints of one part of the body at one image size; lengths in heights."""

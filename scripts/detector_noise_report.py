@@ -1,7 +1,7 @@
 """All tables, the picture and the fitted numbers from what was looked at."""
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,10 @@ from detector_noise_evidence import (
     videos_table,
 )
 from detector_noise_fit import (
+    FITTED,
     LAGS,
     OF_PART,
+    STEP,
     Statistics,
     fit,
     measure,
@@ -27,7 +29,7 @@ from detector_noise_fit import (
     spells_s,
     swapped_share,
 )
-from detector_noise_truth import SIZES, Errors, Truth, errors_of, read_truth
+from detector_noise_truth import FPS, SIZES, Errors, Truth, errors_of, read_truth
 
 from ros2_occpose.errors import InputError
 from ros2_occpose.training.detections import PARTS, DetectorNoise
@@ -50,6 +52,7 @@ def report(data: Path, output: Path) -> None:
     videos = {path.stem.removeprefix('video_').replace('_1.0', ''): _read(path)
               for path in sorted(output.glob('video_*.npz'))}
     fitted, trained = fit(truth, looks), DetectorNoise()
+    videos |= _as_videos(truth, looks[_COVERED_SIZE], fitted)
     samples = {name: {size: simulated(noise, truth, looks[size], size) for size in SIZES}
                for name, noise in (('fit', fitted), ('training', trained))}
     text = '\n\n'.join([
@@ -72,13 +75,30 @@ def _read(path: Path) -> dict[str, Floats]:
         return dict(content)
 
 
+def _as_videos(truth: Truth, look: Errors, noise: DetectorNoise) -> dict[str, dict[str, Floats]]:
+    """The calibrated views at 30 Hz as were they videos: as seen, simulated, and the truth."""
+    error, seen, _ = measured(look)
+    height = truth.height_px.reshape(len(error), -1)[:, ::STEP, None, None] * _COVERED_SIZE
+    points = truth.points_px.reshape(look.error.shape)[:, ::STEP] * _COVERED_SIZE
+    kinds = {'four views': (error, seen),
+             'four views, simulated': simulated(noise, truth, look, _COVERED_SIZE),
+             'four views, truth': (0 * error, np.ones_like(seen))}
+    videos = {}
+    for name, (wrong, told) in kinds.items():
+        copies = len(wrong) // len(error)
+        found = np.isfinite(wrong).all((2, 3))
+        person, frame = np.nonzero(found)
+        there = np.repeat(points, copies, 0) + wrong * np.repeat(height, copies, 0)
+        videos[name] = {'frame': frame, 'id': person, 'points_px': there[found],
+                        'visibility': told[found].astype(float), 'fps': np.array(FPS / STEP),
+                        'every': np.array(1)}
+    return videos
+
+
 def _as_yaml(fitted: DetectorNoise) -> str:
-    changed = {name: list(value) if isinstance(value, tuple) else value
-               for name, value in asdict(fitted).items()
-               if name in {f.name for f in fields(fitted)}
-               and name in ('wander', 'jitter', 'offset', 'wrong_limb', 'wrong_joint',
-                            'wrong_size', 'swapped', 'swapped_arms', 'lost')}
-    return str(yaml.safe_dump(changed, sort_keys=False, default_flow_style=None))
+    numbers = {name: list(value) if isinstance(value, tuple) else round(value, 4)
+               for name, value in asdict(fitted).items() if name in FITTED}
+    return str(yaml.safe_dump(numbers, sort_keys=False, default_flow_style=None))
 
 
 def errors_table(truth: Truth, looks: dict[float, Errors],
@@ -153,7 +173,8 @@ def draw(path: Path, looks: dict[float, Errors], samples: dict[str, dict[float, 
                 spells.step(lengths, np.linspace(1, 0, len(lengths)), style, color=colour,
                             linewidth=width)
     errors.set(xscale='log', yscale='log', xlim=(.2, 70), ylim=(.005, 1), ylabel='share above',
-               xlabel='error [% of the height]')
+               xlabel='error [% of the height]', xticks=[.3, 1, 3, 10, 30],
+               xticklabels=['0.3', '1', '3', '10', '30'])
     errors.legend(fontsize=7)
     lags.set(xlabel='later by [s]', ylabel='correlation of calm errors')
     spells.set(xlabel='longer than [s]', ylabel='share of spells', xlim=(0, .6), yscale='log',
