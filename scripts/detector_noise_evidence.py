@@ -1,6 +1,7 @@
 """Tables of labels, confidence, covers, videos and habits."""
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +20,8 @@ _ADULT_M = (('shoulder', 'hip', .50), ('shoulder', 'elbow', .28), ('elbow', 'wri
 _FOUND = 0.6                    # heights a joint may be off in a still, else the person is another
 _SMOOTH_S = 0.3                 # of the track that is taken as true motion
 _LEAST_FRAMES = 20
+_FEWEST_HIDDEN = 12             # frames
+_QUARTERS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _JITTER = ('shoulder', 'wrist', 'hip', 'ankle')
 
 
@@ -93,19 +96,58 @@ def score_table(looks: list[Errors], stills: Rows) -> str:
     return table(['score', *columns, *(f'stills: {name}' for name in columns)], rows)
 
 
-def covered_table(truth: Truth, covered: list[tuple[int, Rows]], size: float) -> str:
-    """Joints behind painted covers: how many are stated as seen, and how wrong."""
+@dataclass(frozen=True)
+class Covered:
+    """Everybody before whom something was painted, S sequences."""
+
+    error: Floats               # (S, T, 17, 2) in heights, NaN where nothing can be said
+    score: Floats               # (S, T, 17) NaN where the person was not found
+    visibility: Floats          # (S, T, 17)
+    hidden: Bools               # (S, T, 17)
+
+
+def join_covered(truth: Truth, covered: list[tuple[int, Rows]], size: float) -> Covered:
+    """What was seen of covered people, view by view."""
     columns: list[list[Floats]] = [[], [], [], []]
     for view, rows in covered:
         views = [rows if v == view else _nobody(rows) for v in range(len(truth.cameras))]
         errors = errors_of(truth, views, size)
         hidden = np.zeros(truth.points_px.shape[:4], bool)
         hidden[view] = hidden_by(truth, view, rows['cover_px'])
-        flat = hidden.reshape(-1, *hidden.shape[2:])
-        for column, values in zip(columns, (np.linalg.norm(errors.error, axis=-1), errors.score,
-                                            errors.visibility, flat), strict=True):
+        for column, values in zip(columns, (
+                errors.error, errors.score, errors.visibility,
+                hidden.reshape(-1, *hidden.shape[2:])), strict=True):
             column.append(values)
-    error, score, visibility, hidden = (np.concatenate(column) for column in columns)
+    return Covered(*(np.concatenate(column) for column in columns))
+
+
+def belief_table(covered: Covered) -> str:
+    """How long it is decided whether a hidden joint is stated as seen, and how its error moves."""
+    shares, constant, moving, alike = [], [], [], []
+    for row, joint in np.ndindex(len(covered.error), covered.error.shape[2]):
+        there = covered.hidden[row, :, joint] & np.isfinite(covered.score[row, :, joint])
+        if there.sum() < _FEWEST_HIDDEN:
+            continue
+        shares.append((covered.visibility[row, there, joint] >= SEEN).mean())
+        error = covered.error[row, there, joint]
+        middle = np.nanmedian(error, 0)
+        constant.append(100 * np.linalg.norm(middle))
+        moving.append(100 * np.nanmedian(np.linalg.norm(error - middle, axis=-1)))
+        away = error - np.nanmean(error, 0)
+        alike.append(np.nanmean(away[1:] * away[:-1]) / np.nanmean(away ** 2))
+    rows: list[list[object]] = [
+        [name, *(f'{value:.2f}' for value in np.nanquantile(values, _QUARTERS))]
+        for name, values in (('share of the time stated as seen', shares),
+                             ('constant error [%]', constant),
+                             ('moving error, median [%]', moving),
+                             ('its correlation at 30 Hz', alike))]
+    return table([f'{len(shares)} hidden joints', *(f'{100 * q:.0f} %' for q in _QUARTERS)], rows)
+
+
+def covered_table(covered: Covered) -> str:
+    """Joints behind painted covers: how many are stated as seen, and how wrong."""
+    error, hidden = np.linalg.norm(covered.error, axis=-1), covered.hidden
+    score, visibility = covered.score, covered.visibility
     found, lines = np.isfinite(score), []
     for part, joints in OF_PART.items():
         pick = (hidden & found)[..., joints]

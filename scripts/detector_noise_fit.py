@@ -15,7 +15,7 @@ SEEN = LiftingConfig().min_visibility
 STEP = 2                    # every second frame: 30 Hz
 LAGS = (0, 1, 2, 3, 4, 6, 8)
 WRONG = 0.06                # heights
-_CALM = 0.05                # heights: larger deviations are no noise
+CALM = 0.05                # heights: larger deviations are no noise
 _MOST_OFFSET = 0.08
 _KINDS = [joint.partition('_')[2] or joint for joint in COCO17.joints]
 OF_PART = {part: [j for j, kind in enumerate(_KINDS)
@@ -84,7 +84,7 @@ def _statistics(error: Floats, seen: Bools, residual: Floats | None) -> Statisti
 def autocovariance(error: Floats) -> Floats:
     """Along an axis of calm deviations from the mean of each sequence, (LAGS,)."""
     calm = error - np.nanmedian(error, 1, keepdims=True)
-    calm = np.where((np.linalg.norm(calm, axis=-1) > _CALM)[..., None], np.nan, calm)
+    calm = np.where((np.linalg.norm(calm, axis=-1) > CALM)[..., None], np.nan, calm)
     calm = calm - np.nanmean(calm, 1, keepdims=True)
     frames = calm.shape[1]
     return np.array([np.nanmean(calm[:, lag:] * calm[:, :frames - lag]) for lag in LAGS])

@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import yaml
 from detector_noise_evidence import (
+    belief_table,
     covered_table,
     habits_table,
+    join_covered,
     percent,
     score_table,
     stills_table,
@@ -16,11 +19,14 @@ from detector_noise_evidence import (
     videos_table,
 )
 from detector_noise_fit import (
+    CALM,
     FITTED,
     LAGS,
     OF_PART,
     STEP,
+    WRONG,
     Statistics,
+    autocovariance,
     fit,
     measure,
     measured,
@@ -29,9 +35,10 @@ from detector_noise_fit import (
     spells_s,
     swapped_share,
 )
-from detector_noise_truth import FPS, SIZES, Errors, Truth, errors_of, read_truth
+from detector_noise_truth import FPS, SIZES, TRUTH_SHARE, Errors, Truth, errors_of, read_truth
 
 from ros2_occpose.errors import InputError
+from ros2_occpose.skeleton import COCO17
 from ros2_occpose.training.detections import PARTS, DetectorNoise
 from ros2_occpose.types import Bools, Floats
 
@@ -51,16 +58,19 @@ def report(data: Path, output: Path) -> None:
                for path in sorted(output.glob(f'covered{view}_*.npz'))]
     videos = {path.stem.removeprefix('video_').replace('_1.0', ''): _read(path)
               for path in sorted(output.glob('video_*.npz'))}
+    hidden = join_covered(truth, covered, _COVERED_SIZE)
     fitted, trained = fit(truth, looks), DetectorNoise()
     videos |= _as_videos(truth, looks[_COVERED_SIZE], fitted)
     samples = {name: {size: simulated(noise, truth, looks[size], size) for size in SIZES}
                for name, noise in (('fit', fitted), ('training', trained))}
     text = '\n\n'.join([
         '## Errors', errors_table(truth, looks, samples),
+        '## One by one', people_table(truth, looks),
         '## How long they last', covariance_table(looks, samples),
+        '## Together', together_table(list(looks.values())),
         '## Habits', habits_table(truth, looks[1.0], stills),
         '## Confidence', score_table(list(looks.values()), stills),
-        '## Hidden joints', covered_table(truth, covered, _COVERED_SIZE),
+        '## Hidden joints', covered_table(hidden), belief_table(hidden),
         '## Stills', stills_table(stills), '## Videos', videos_table(videos)])
     print(text)
     (output / 'report.md').write_text(text + '\n')
@@ -122,6 +132,27 @@ def errors_table(truth: Truth, looks: dict[float, Errors],
                   'offset rms', 'wrong', 'wrong s', 'lost / burst s'], rows)
 
 
+def people_table(truth: Truth, looks: dict[float, Errors]) -> str:
+    """Each person in each view, all joints and sizes together."""
+    views, people = truth.height_px.shape[:2]
+    rows: list[list[object]] = []
+    for person, view in np.ndindex(people, views):
+        row = view * people + person
+        error = np.concatenate([measured(look)[0][row] for look in looks.values()])
+        seen = np.concatenate([measured(look)[1][row] for look in looks.values()])
+        size = np.linalg.norm(error, axis=-1)
+        known = np.isfinite(size)
+        covariance = np.mean([autocovariance(measured(look)[0][row:row + 1])[0]
+                              - TRUTH_SHARE * autocovariance(measured(look)[2][row:row + 1])[0]
+                              for look in looks.values()])
+        rows.append([f'person {person + 1}, view {view + 1}', known.sum(),
+                     *(percent(np.quantile(size[known], share)) for share in (.5, .9)),
+                     percent(np.sqrt(max(covariance, 0.0))),
+                     percent(((size > WRONG) & seen).sum() / known.sum(), 1),
+                     percent(1 - seen[known].mean(), 1)])
+    return table(['', 'joints', '50 %', '90 %', 'moving rms', 'wrong', 'lost'], rows)
+
+
 def _row(each: Statistics) -> list[str]:
     return [*(percent(value) for value in each.total[:5]),
             percent(float(np.sqrt(each.covariance[0]))), percent(each.offset),
@@ -140,6 +171,33 @@ def covariance_table(looks: dict[float, Errors], samples: dict[str, dict[float, 
             rows.append([part if tables is real else '', name,
                          *(f'{value / values[0]:.2f}' for value in values[1:])])
     return table(['part', '', *(f'{lag / 30 * 1e3:.0f} ms' for lag in LAGS[1:])], rows)
+
+
+def together_table(looks: list[Errors]) -> str:
+    """Which joints are wrong together, and whose calm errors are alike."""
+    error = np.concatenate([look.error for look in looks])
+    size = np.linalg.norm(error, axis=-1)
+    rows: list[list[object]] = []
+    for near, far in (('elbow', 'wrist'), ('knee', 'ankle')):
+        a, b = (size[..., OF_PART[part]] for part in (near, far))
+        wrong = (a > WRONG) & np.isfinite(b)
+        rows.append([f'wrong {near} with a wrong {far}', percent((b[wrong] > WRONG).mean(), 0)])
+    calm = error - np.nanmedian(error, 1, keepdims=True)
+    calm[np.linalg.norm(calm, axis=-1) > CALM] = np.nan
+    columns = np.ma.masked_invalid(np.moveaxis(calm, 2, 0).reshape(len(COCO17.joints), -1))
+    alike = np.ma.corrcoef(columns).filled(np.nan)
+    face = set(OF_PART['face'])
+    pairs = set(combinations(range(len(alike)), 2))
+    faces = {pair for pair in pairs if face.issuperset(pair)}
+    limbs = {pair for pair in pairs & set(COCO17.bones) if face.isdisjoint(pair)}
+    kinds = {'points of the face': faces, 'neighbours on a limb': limbs,
+             'all others': pairs - faces - limbs}
+    for name, chosen in kinds.items():
+        values = [alike[pair] for pair in chosen]
+        rows.append([f'correlation of {name}: mean (10 % to 90 %)',
+                     '{:.2f} ({:.2f} to {:.2f})'.format(
+                         np.mean(values), *np.quantile(values, (.1, .9)))])
+    return table(['', 'value'], rows)
 
 
 def draw(path: Path, looks: dict[float, Errors], samples: dict[str, dict[float, Sample]]) -> None:

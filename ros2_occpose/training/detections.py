@@ -80,7 +80,7 @@ class DetectorNoise:
     # Wrong for a moment though stated as seen: share of the time of a whole limb, arm and leg, and
     # of single joints (9 of 10 wrong elbows, 8 of 10 wrong knees take the end of the limb along);
     # the median of how far; how long, a mean whose median is 0.04 s. More wrong joints in some
-    # recordings: one of eight views has three times those of another.
+    # recordings: from 1 to 13 % over eight views.
     wrong_limb: tuple[float, float] = (.046, .044)
     wrong_joint: tuple[float, ...] = (.0035, .017, .002, .001, .023, .002, .029)
     wrong_size: tuple[float, ...] = (.070, .090, .120, .205, .080, .070, .077)
