@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..skeleton import COCO17, H36M17, conversion, convert
+from ..skeleton import COCO17, H36M17, conversion
 from ..training.motion import h36m_of
 from ..training.scenes import Scenes
 from ..types import Bools, Floats, Ints
 
-# h36m17 joints that coco17 gives: all but the top of the head
-_DERIVED = conversion(COCO17, H36M17).any(1)
+# of which coco17 joints each h36m17 joint is made, (17, 17): 1 or 0
+_PARTS = (conversion(COCO17, H36M17) > 0).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +52,17 @@ def in_world(points_camera: Floats, subjects: Subjects) -> Floats:
     return np.asarray(turned + pose[..., :3, 3])
 
 
-def visible_joints(seen: Bools) -> Bools:
-    """h36m17 joints of which every part is seen, (..., 17) of coco17 -> (..., 17)."""
-    _, visible = convert(np.zeros((*seen.shape, 2)), seen.astype(float), COCO17, H36M17)
-    return np.asarray(visible > 0)
-
-
 def hidden_joints(seen: Bools) -> Bools:
     """h36m17 joints of which a part is hidden, (..., 17) of coco17 -> (..., 17).
 
     The top of the head is made of no coco17 joint: it is neither visible nor hidden.
     """
-    return ~visible_joints(seen) & _DERIVED
+    return np.asarray((~seen).astype(np.float32) @ _PARTS.T > 0)
+
+
+def visible_joints(seen: Bools) -> Bools:
+    """h36m17 joints of which every part is seen, (..., 17) of coco17 -> (..., 17)."""
+    return ~hidden_joints(seen) & _PARTS.any(1)
 
 
 def frames_unseen(seen: Bools, axis: int) -> Ints:
