@@ -143,10 +143,25 @@ class PipelineConfig(Validated):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShapesConfig(Validated):
+    """What RViz and Foxglove show of each person."""
+
+    skeletons: bool = param(True, 'Bones and joints; hidden ones are thin and pale.')
+    labels: bool = param(True, 'Id and state above the head.')
+    ellipsoids: bool = param(True, 'One standard deviation of the place of the pelvis.')
+    joint_ellipsoids: bool = param(False, 'The same of every joint.')
+    velocities: bool = param(True, 'An arrow to where the person will be in half a second.')
+    lifetime_s: float = param(
+        2.0, 'Shapes go after so long without a new message [s], should the node die; 0: never.',
+        ge=0, le=3600)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PublishConfig(Validated):
     """What the node publishes beside `humans`."""
 
     markers: bool = param(True, 'Shapes for RViz and Foxglove.')
+    shapes: ShapesConfig = field(default_factory=ShapesConfig)
     trail_s: float = param(
         5.0, 'Length of the line behind each person in the markers [s]; 0: none.', ge=0, le=60)
     overlay: bool = param(True, 'The image with the people drawn in, while somebody subscribes.')

@@ -7,8 +7,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 from scene import behind_pillar, crowd, static
+from scipy.spatial.transform import Rotation
 from truth import humans_of_moment, people_of
 
+from ros2_occpose.config import ShapesConfig
 from ros2_occpose.errors import ShapeError
 from ros2_occpose.recording.humans import Humans, humans_of, inferred, record
 from ros2_occpose.recording.markers import Shape, markers_of
@@ -128,6 +130,44 @@ def test_the_ellipsoid_is_one_standard_deviation() -> None:
     assert sorted(marker.scale) == pytest.approx([0.1, 0.2, 0.4])
     assert marker.shape is Shape.SPHERE
     assert np.linalg.norm(marker.quat_wxyz) == pytest.approx(1)
+
+
+GROUPS = {'skeletons': {'seen_bones', 'seen_joints', 'hidden_bones', 'hidden_joints'},
+          'labels': {'label'}, 'ellipsoids': {'uncertainty'},
+          'joint_ellipsoids': {'joint_uncertainty'}, 'velocities': {'velocity'}}
+
+
+@pytest.mark.parametrize('group', GROUPS)
+def test_each_group_of_shapes_can_be_switched(group: str) -> None:
+    humans = humans_of_moment(next(m for m in HIDDEN if 4 < m.visible_h36m.sum() < 14))
+    shown = {m.namespace for m in markers_of(humans)}
+    assert shown == set().union(*GROUPS.values()) - {'joint_uncertainty'}
+    nothing = dict.fromkeys(GROUPS, False)
+    only = {m.namespace for m in markers_of(humans, ShapesConfig(**{**nothing, group: True}))}
+    assert only == GROUPS[group]
+    assert markers_of(humans, ShapesConfig(**nothing)) == []
+
+
+def test_ellipsoids_of_joints_have_axes_and_widths_of_their_covariance() -> None:
+    humans = humans_of_moment(SCENE.moment(0))
+    turn = Rotation.from_rotvec([0.3, -0.5, 0.7]).as_matrix()
+    wanted = turn @ np.diag([0.01, 0.04, 0.09]) @ turn.T
+    humans.joint_covariance[:] = wanted[np.triu_indices(3)]
+    markers = [m for m in markers_of(humans, ShapesConfig(joint_ellipsoids=True))
+               if m.namespace == 'joint_uncertainty']
+    assert len({m.id for m in markers}) == len(markers) == 17 * len(humans)
+    for marker in markers:
+        w, x, y, z = marker.quat_wxyz
+        axes = Rotation.from_quat([x, y, z, w]).as_matrix()
+        found = axes @ np.diag(np.square(marker.scale) / 4) @ axes.T
+        np.testing.assert_allclose(found, wanted, atol=1e-9)
+    np.testing.assert_allclose([m.position for m in markers], humans.joints.reshape(-1, 3))
+
+
+def test_shapes_end_after_their_lifetime() -> None:
+    humans = humans_of_moment(SCENE.moment(0))
+    message = there_and_back(marker_array(make, markers_of(humans), 5, 'map', 2.5))
+    assert {(m.lifetime.sec, m.lifetime.nanosec) for m in message.markers[1:]} == {(2, 500_000_000)}
 
 
 def test_lost_people_and_unknown_numbers_are_not_drawn() -> None:

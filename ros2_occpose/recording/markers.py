@@ -7,14 +7,15 @@ from enum import IntEnum
 
 import numpy as np
 
+from ..config import ShapesConfig
 from ..geometry import quat_wxyz_from_matrix
 from ..skeleton import H36M17
 from ..types import Bools, Floats, TrackState
-from .humans import Humans, inferred
+from .humans import UPPER, Humans, inferred
 from .palette import colour
 
 BONE_M, HIDDEN_BONE_M, JOINT_M, TEXT_M = 0.035, 0.018, 0.06, 0.16      # widths, text height [m]
-HIDDEN_ALPHA = 0.35
+HIDDEN_ALPHA, ROOT_ALPHA, JOINT_ALPHA = 0.35, 0.18, 0.1
 LABEL_ABOVE_HEAD_M = 0.3
 VELOCITY_SHOWN_S = 0.5      # the arrow ends where the person will be after this time
 
@@ -45,24 +46,29 @@ class Marker:
     text: str = ''
 
 
-def markers_of(humans: Humans) -> list[Marker]:
+def markers_of(humans: Humans, wanted: ShapesConfig | None = None) -> list[Marker]:
     """Everything to be shown of one frame; people just lost are not shown."""
-    hidden = inferred(humans)
+    wanted, hidden = wanted or ShapesConfig(), inferred(humans)
     shown = [i for i in range(len(humans)) if humans.states[i] != TrackState.LOST]
-    return [marker for i in shown for marker in _person(humans, i, hidden[i])]
+    return [marker for i in shown for marker in _person(humans, i, hidden[i], wanted)]
 
 
-def _person(humans: Humans, i: int, hidden: Bools) -> Iterator[Marker]:
+def _person(humans: Humans, i: int, hidden: Bools, wanted: ShapesConfig) -> Iterator[Marker]:
     person, rgb = int(humans.ids[i]), colour(int(humans.ids[i]))
-    joints = humans.joints[i]
-    yield from _skeleton(person, rgb, joints, hidden)
-    state = TrackState(humans.states[i])
-    yield Marker(
-        namespace='label', id=person, shape=Shape.TEXT, scale=(0.0, 0.0, TEXT_M),
-        rgba=(1.0, 1.0, 1.0, 1.0), position=_above(humans, i),
-        text=f'{person}' if state is TrackState.TRACKED else f'{person} {state.name.lower()}')
-    yield from _uncertainty(person, rgb, humans.root[i], humans.root_covariance[i])
-    if np.isfinite(humans.velocity[i]).all():
+    if wanted.skeletons:
+        yield from _skeleton(person, rgb, humans.joints[i], hidden)
+    if wanted.labels:
+        state = TrackState(humans.states[i])
+        yield Marker(
+            namespace='label', id=person, shape=Shape.TEXT, scale=(0.0, 0.0, TEXT_M),
+            rgba=(1.0, 1.0, 1.0, 1.0), position=_above(humans, i),
+            text=f'{person}' if state is TrackState.TRACKED else f'{person} {state.name.lower()}')
+    if wanted.ellipsoids:
+        yield from _ellipsoid('uncertainty', person, (*rgb, ROOT_ALPHA), humans.root[i],
+                              humans.root_covariance[i])
+    if wanted.joint_ellipsoids:
+        yield from _joint_ellipsoids(humans, i, rgb)
+    if wanted.velocities and np.isfinite(humans.velocity[i]).all():
         tip = humans.root[i] + VELOCITY_SHOWN_S * humans.velocity[i]
         yield Marker(namespace='velocity', id=person, shape=Shape.ARROW, scale=(0.03, 0.07, 0.1),
                      rgba=(*rgb, 0.9), points=np.stack([humans.root[i], tip]))
@@ -85,18 +91,28 @@ def _skeleton(person: int, rgb: tuple[float, float, float], joints: Floats,
                          scale=(JOINT_M,) * 3, rgba=(*rgb, alpha), points=joints[chosen])
 
 
-def _uncertainty(person: int, rgb: tuple[float, float, float], root: Floats,
-                 covariance: Floats) -> Iterator[Marker]:
-    """One standard deviation of the root as an ellipsoid."""
-    if not (np.isfinite(covariance).all() and np.isfinite(root).all()):
+def _joint_ellipsoids(humans: Humans, i: int,
+                      rgb: tuple[float, float, float]) -> Iterator[Marker]:
+    first = int(humans.ids[i]) * len(H36M17.joints)
+    for j, numbers in enumerate(humans.joint_covariance[i]):
+        covariance = np.zeros((3, 3))
+        covariance[UPPER] = covariance.T[UPPER] = numbers
+        yield from _ellipsoid('joint_uncertainty', first + j, (*rgb, JOINT_ALPHA),
+                              humans.joints[i, j], covariance)
+
+
+def _ellipsoid(namespace: str, number: int, rgba: tuple[float, float, float, float],
+               centre: Floats, covariance: Floats) -> Iterator[Marker]:
+    """One standard deviation around a place, if both are known."""
+    if not (np.isfinite(covariance).all() and np.isfinite(centre).all()):
         return
     variances, axes = np.linalg.eigh(covariance)
     axes[:, 2] *= np.sign(np.linalg.det(axes))
     width = 2 * np.sqrt(np.maximum(variances, 1e-6))
     w, x, y, z = quat_wxyz_from_matrix(axes).tolist()
-    yield Marker(namespace='uncertainty', id=person, shape=Shape.SPHERE,
-                 scale=(float(width[0]), float(width[1]), float(width[2])), rgba=(*rgb, 0.18),
-                 position=_xyz(root), quat_wxyz=(w, x, y, z))
+    yield Marker(namespace=namespace, id=number, shape=Shape.SPHERE,
+                 scale=(float(width[0]), float(width[1]), float(width[2])), rgba=rgba,
+                 position=_xyz(centre), quat_wxyz=(w, x, y, z))
 
 
 def _above(humans: Humans, i: int) -> tuple[float, float, float]:

@@ -163,15 +163,18 @@ def camera_info(make: Make, camera: Camera, stamp_ns: int, camera_frame: str) ->
                 k=camera.k.ravel(), r=np.eye(3).ravel(), p=projection.ravel())
 
 
-def marker_array(make: Make, markers: Sequence[Marker], stamp_ns: int, frame_id: str) -> Message:
-    """MarkerArray that replaces whatever was shown before."""
+def marker_array(make: Make, markers: Sequence[Marker], stamp_ns: int, frame_id: str,
+                 lifetime_s: float = 0.0) -> Message:
+    """MarkerArray that replaces whatever was shown before; a lifetime of 0 never ends."""
     head = header(make, stamp_ns, frame_id)
+    seconds, nanoseconds = divmod(round(lifetime_s * 1e9), 1_000_000_000)
+    lifetime = make('builtin_interfaces/Duration', sec=seconds, nanosec=nanoseconds)
     clear = make('visualization_msgs/Marker', header=head, action=3)
     return make('visualization_msgs/MarkerArray',
-                markers=[clear, *(_marker(make, marker, head) for marker in markers)])
+                markers=[clear, *(_marker(make, marker, head, lifetime) for marker in markers)])
 
 
-def _marker(make: Make, marker: Marker, head: Message) -> Message:
+def _marker(make: Make, marker: Marker, head: Message, lifetime: Message) -> Message:
     w, x, y, z = marker.quat_wxyz
     r, g, b, a = marker.rgba
     pose = make('geometry_msgs/Pose', position=_point(make, marker.position),
@@ -179,4 +182,4 @@ def _marker(make: Make, marker: Marker, head: Message) -> Message:
     return make('visualization_msgs/Marker', header=head, ns=marker.namespace, id=marker.id,
                 type=int(marker.shape), action=0, pose=pose, scale=_vector(make, marker.scale),
                 color=make('std_msgs/ColorRGBA', r=r, g=g, b=b, a=a), text=marker.text,
-                points=[_point(make, p) for p in marker.points.tolist()])
+                points=[_point(make, p) for p in marker.points.tolist()], lifetime=lifetime)

@@ -83,12 +83,8 @@ class Outputs:
 
     def pictures(self, humans: Humans, frame: Frame, config: PublishConfig) -> None:
         """Publish markers, frames and the overlay, each only if wanted."""
-        stamp_ns, self._shown_in = humans.stamp_ns, humans.frame_id
-        if config.markers:
-            trails = self._trails.update(humans, config.trail_s) if config.trail_s else []
-            if self._markers.get_subscription_count():
-                self._markers.publish(marker_array(
-                    make, [*markers_of(humans), *trails], stamp_ns, humans.frame_id))
+        stamp_ns = humans.stamp_ns
+        self._show(humans, config)
         if config.tf and self._tf is not None:
             transforms = human_transforms(humans)
             if transforms:
@@ -96,6 +92,20 @@ class Outputs:
         if config.overlay and self._overlay.get_subscription_count():
             image = draw_people(frame.image, humans, frame.camera, frame.world_from_camera)
             self._overlay.publish(image_message(image, stamp_ns, humans.camera_frame))
+
+    def _show(self, humans: Humans, config: PublishConfig) -> None:
+        if not config.markers:
+            if self._shown_in:
+                self.clear()
+            return
+        self._shown_in = humans.frame_id
+        if not config.trail_s:
+            self._trails.clear()
+        trails = self._trails.update(humans, config.trail_s) if config.trail_s else []
+        if self._markers.get_subscription_count():
+            self._markers.publish(marker_array(
+                make, [*markers_of(humans, config.shapes), *trails], humans.stamp_ns,
+                humans.frame_id, config.shapes.lifetime_s))
 
     def stats(self, humans: Humans, dropped: int, backends: Mapping[str, str],
               stage_ms: Mapping[str, float]) -> None:
@@ -112,6 +122,7 @@ class Outputs:
         if self._shown_in:
             now_ns = self._node.get_clock().now().nanoseconds
             self._markers.publish(marker_array(make, [], now_ns, self._shown_in))
+            self._shown_in = ''
 
     def close(self) -> None:
         """Stop publishing."""

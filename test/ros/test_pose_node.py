@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from bench import CAMERA_FRAME, Bench, ScriptedPipeline, answer
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from scene import crowd, driving
 from sensor_msgs.msg import CompressedImage, Image
@@ -123,6 +124,37 @@ def test_hidden_joints_look_different_and_markers_go_with_the_people() -> None:
         bench.change_state('deactivate')
         bench.wait(lambda: [m.action for m in found[-1].markers] == [Marker.DELETEALL],
                    'an empty screen')
+
+
+def test_shapes_are_switched_while_the_node_runs() -> None:
+    bench, _ = start()
+    with bench:
+        found = bench.listen(MarkerArray, 'markers')
+        bench.connect()
+        bench.wait(lambda: bench.outputs()[1].get_subscription_count(), 'discovery')
+        moments = iter(SCENE)
+
+        def shown(**switches: object) -> set[str]:
+            changes = [Parameter(f'publish.{name.replace("__", ".")}', value=value)
+                       for name, value in switches.items()]
+            assert all(r.successful for r in bench.node.set_parameters(changes))
+            found.clear()
+            bench.ask(next(moments))
+            bench.wait(lambda: found, 'markers')
+            return {m.ns for m in found[-1].markers if m.action != Marker.DELETEALL}
+
+        assert {'label', 'uncertainty', 'seen_bones'} <= shown()
+        assert all(m.lifetime.sec == 2 for m in found[-1].markers[1:])
+        assert 'trail' in shown()
+        only = {'shapes__skeletons': False, 'shapes__labels': False, 'trail_s': 0.0,
+                'shapes__velocities': False}
+        assert shown(**only) == {'uncertainty'}
+        assert shown(shapes__joint_ellipsoids=True) == {'uncertainty', 'joint_uncertainty'}
+        assert shown(markers=False) == set()             # what was shown is taken away
+        found.clear()
+        bench.ask(next(moments))
+        bench.pause(0.2)
+        assert not found                                 # and then there is silence
 
 
 def test_no_drawing_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
