@@ -21,6 +21,7 @@ COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#0
 _TRUTH = '#999999'
 _MEAN_OF_STD = np.sqrt(8 / np.pi)      # mean length of an error of std 1 an axis, in 3D
 _DPI = 130
+_MOST_PANELS = 4
 _LEAST_JOINTS = 500      # a mean over fewer says little
 
 
@@ -54,8 +55,7 @@ def by_occlusion(outcome: Outcome) -> Figure:
 def by_gap(outcome: Outcome) -> Figure | None:
     """Error of a joint against the time since it was seen, found and as stated; None: no gaps."""
     first = next(iter(outcome.scores.values()))
-    protocols = [name for name, score in first.items()
-                 if len(score.by_gap) > 1 and name != 'random25']
+    protocols = [name for name, score in first.items() if len(score.by_gap) > 1][-_MOST_PANELS:]
     if not protocols:
         return None
     figure, [panels] = _panels(len(protocols), share='all')
