@@ -11,7 +11,7 @@ import pytest
 from test_training_scenes import walker
 
 from ros2_occpose.errors import ConfigError, DataError, ModelError
-from ros2_occpose.evaluation import plots, systems, test_set
+from ros2_occpose.evaluation import benchmark, plots, systems, test_set
 from ros2_occpose.evaluation.benchmark import CURVE, Outcome, Paths
 from ros2_occpose.evaluation.protocols import given_in
 from ros2_occpose.evaluation.report import markdown, results
@@ -160,7 +160,7 @@ def test_the_shipped_lifter_finds_people(scenes: Scenes, subjects: Subjects) -> 
     [system] = open_systems(['gated_causal'])
     assert system.causal
     seen, counts = given(scenes, 'clean')
-    answer = system.answer(subjects, seen)
+    answer = system.locate(*system.lift(subjects, seen), subjects, seen)
     judged = score(answer, subjects, seen, counts)
     assert judged.all.pa_mpjpe_mm < 130                       # of a stick figure
     assert judged.all.root_error_m < 1.5
@@ -182,6 +182,25 @@ def test_a_file_is_a_lifter_too() -> None:
     path = resource('models', 'gated_causal.onnx')
     [system] = open_systems([f'{path}+back_projection'])
     assert system.name == 'gated_causal+back_projection'
+    assert system.is_live
+
+
+def test_systems_with_one_lifter_run_it_once(scenes: Scenes,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    lifts = []
+
+    def lift(self: systems.System, subjects: Subjects, seen: Bools) -> tuple[Floats, Floats]:
+        lifts.append(self.name)
+        return np.zeros((*seen.shape, 3)), np.ones(seen.shape)
+
+    monkeypatch.setattr(systems.System, 'lift', lift)
+    monkeypatch.setattr(benchmark, 'CURVE', (20,))
+    chosen = open_systems(['gated_causal', 'gated_causal+back_projection'])
+    outcome = benchmark.judge(chosen, scenes, ['random25'], 0)
+    assert lifts == ['gated_causal'] * 2                         # the protocol and the curve
+    one, two = (outcome.scores[system.name]['random25'] for system in chosen)
+    assert one.all == two.all
+    assert outcome.curve['gated_causal'] == outcome.curve['gated_causal+back_projection']
 
 
 class Network:

@@ -1,7 +1,7 @@
 """The open benchmark: all systems on the same people, cameras and errors of the detector."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -37,7 +37,7 @@ class Outcome:
     """What one run found out; keys are names of systems, then of protocols."""
 
     scores: dict[str, dict[str, Score]]
-    ids: dict[str, dict[str, IdScore]]           # of causal systems, in `self` and `object`
+    ids: dict[str, dict[str, IdScore]]           # of live systems, in `self` and `object`
     curve: dict[str, dict[int, tuple[float, float]]]  # percent hidden -> PA-MPJPE, hidden joints'
     paths: Paths                                 # of the last protocol
 
@@ -61,19 +61,29 @@ def judge(systems: Sequence[System], scenes: Scenes, protocols: Sequence[str],
     with tqdm(total=rounds, unit='round', disable=None) as progress:
         for protocol in protocols:
             given = given_in(protocol, scenes, seed)
-            for system in systems:
+            for system, lifted in _lifted(systems, subjects, by_person(given.seen)):
                 progress.set_description(f'{protocol}: {system.name}')
-                _judge(system, scenes, subjects, protocol, given, outcome)
+                _judge(system, lifted, scenes, subjects, protocol, given, outcome)
                 progress.update()
         for percent in CURVE:
             given = given_in(f'random{percent}', scenes, seed)
             seen, counts = by_person(given.seen), by_person(given.counts)
-            for system in systems:
+            for system, (joints, _) in _lifted(systems, subjects, seen):
                 progress.set_description(f'{percent} % hidden: {system.name}')
-                joints, _ = system.lift(subjects, seen)
                 outcome.curve[system.name][percent] = pa_mpjpe_mm(joints, subjects, seen, counts)
                 progress.update()
     return outcome
+
+
+def _lifted(systems: Sequence[System], subjects: Subjects,
+            seen: Bools) -> Iterator[tuple[System, tuple[Floats, Floats]]]:
+    """Each system with the joints and std of its lifter; one that several share runs once."""
+    known: dict[int, tuple[Floats, Floats]] = {}
+    for system in systems:
+        lifter = id(system.session)
+        if lifter not in known:
+            known[lifter] = system.lift(subjects, seen)
+        yield system, known[lifter]
 
 
 def require_libraries(systems: Sequence[System], protocols: Sequence[str]) -> None:
@@ -82,20 +92,20 @@ def require_libraries(systems: Sequence[System], protocols: Sequence[str]) -> No
     Raises:
         ModuleNotFoundError: motmetrics is needed and not installed.
     """
-    if set(protocols) & set(WORLD) and any(system.causal for system in systems):
+    if set(protocols) & set(WORLD) and any(system.is_live for system in systems):
         import_module('motmetrics')
 
 
-def _judge(system: System, scenes: Scenes, subjects: Subjects, protocol: str, given: Given,
-           outcome: Outcome) -> None:
+def _judge(system: System, lifted: tuple[Floats, Floats], scenes: Scenes, subjects: Subjects,
+           protocol: str, given: Given, outcome: Outcome) -> None:
     """Add what one system does in one protocol to the outcome."""
     seen, counts = by_person(given.seen), by_person(given.counts)
-    answer = system.answer(subjects, seen)
+    answer = system.locate(*lifted, subjects, seen)
     outcome.scores[system.name][protocol] = score(answer, subjects, seen, counts)
     if protocol == outcome.paths.protocol:
         world = in_world(answer.root_camera, subjects)
         outcome.paths.said[system.name] = world.reshape(outcome.paths.truth.shape)
-    if protocol in WORLD and system.causal:
+    if protocol in WORLD and system.is_live:
         outcome.ids[system.name][protocol] = score_ids(system.session, scenes, given.seen)
 
 

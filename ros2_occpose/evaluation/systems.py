@@ -49,6 +49,11 @@ class System:
     causal: bool
     place: Placement
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is what the live node can run."""
+        return self.causal and self.place is back_projection
+
     def lift(self, subjects: Subjects, seen: Bools) -> tuple[Floats, Floats]:
         """Joints (N, T, 17, 3) [m] around the hip in camera axes, and their std (N, T, 17) [m].
 
@@ -63,9 +68,8 @@ class System:
                 subjects.world_from_camera[at][..., :3, :3])
         return joints, std
 
-    def answer(self, subjects: Subjects, seen: Bools) -> Answer:
-        """Lift everybody and find where they are."""
-        joints, std = self.lift(subjects, seen)
+    def locate(self, joints: Floats, std: Floats, subjects: Subjects, seen: Bools) -> Answer:
+        """Find where everybody is whom `lift` has lifted."""
         root = np.zeros((*seen.shape[:2], 3))
         for n, span in enumerate(map(_span, subjects.valid)):
             if span.stop:
@@ -84,7 +88,9 @@ def open_systems(names: Sequence[str]) -> list[System]:
         ConfigError: A part is unknown, or two systems would have one name.
         ModelError: A model is unknown, or its file is missing or does not fit this package.
     """
-    systems = [_open(name) for name in names]
+    words = [name.split('+') for name in names]
+    sessions = {lifter: _open_model(lifter) for lifter, *_ in words}
+    systems = [_system(sessions[lifter], lifter, parts) for lifter, *parts in words]
     doubles = {s.name for s in systems if [t.name for t in systems].count(s.name) > 1}
     if doubles or not systems:
         raise ConfigError('Expected lifters with different names for --lifter, got '
@@ -92,11 +98,10 @@ def open_systems(names: Sequence[str]) -> list[System]:
     return systems
 
 
-def _open(name: str) -> System:
-    lifter, *parts = name.split('+')
+def _system(session: Session, lifter: str, parts: Sequence[str]) -> System:
     if len(parts) > 1:
-        raise ConfigError(f'Expected one part at most, got {name!r}: each finds the place anew.')
-    session = _open_model(lifter)
+        raise ConfigError(f'Expected one part at most, got +{"+".join(parts)} behind {lifter}: '
+                          'each finds the place anew.')
     place = _open_part(parts[0]) if parts else back_projection
     return System('+'.join(Path(word).stem for word in (lifter, *parts)), session,
                   causal=session.metadata.get('causal') == 'true', place=place)
