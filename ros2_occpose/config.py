@@ -193,6 +193,9 @@ class NodeConfig(Validated):
         '(static), or the body whose odometry or pose arrives.')
     pose_timeout_s: float = param(
         0.1, 'Longest wait for the camera pose of an image [s].', ge=0, le=5)
+    pose_queue: int = param(
+        10, 'Images that wait for their camera pose; one more takes the place of the newest.',
+        ge=2, le=100)
     no_image_after_s: float = param(
         2.0, 'Complain when no image came for so long [s].', ge=0.1, le=3600)
     publish: PublishConfig = field(default_factory=PublishConfig)

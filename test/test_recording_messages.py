@@ -167,7 +167,8 @@ def test_ellipsoids_of_joints_have_axes_and_widths_of_their_covariance() -> None
 def test_shapes_end_after_their_lifetime() -> None:
     humans = humans_of_moment(SCENE.moment(0))
     message = there_and_back(marker_array(make, markers_of(humans), 5, 'map', 2.5))
-    assert {(m.lifetime.sec, m.lifetime.nanosec) for m in message.markers[1:]} == {(2, 500_000_000)}
+    lifetimes = {(m.lifetime.sec, m.lifetime.nanosec) for m in message.markers[1:]}
+    assert lifetimes == {(2, 500_000_000)}
 
 
 def test_lost_people_and_unknown_numbers_are_not_drawn() -> None:

@@ -1,9 +1,8 @@
 """Where the camera was when it took an image: from tf, odometry, poses or a parameter."""
 from __future__ import annotations
 
-import threading
-import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from geometry_msgs.msg import Point, PoseStamped, Quaternion
 from nav_msgs.msg import Odometry
@@ -20,11 +19,13 @@ from ..types import CameraPoseSource
 from .conversions import se3_from, se3_from_numbers, stamp_of
 
 POSES_QUEUED = 50
-POLL_S = 0.002
-
 
 class PoseError(InputError):
-    """The camera pose of an image is not known."""
+    """The camera pose of an image is not known and never will be."""
+
+
+class PoseNotYetError(PoseError):
+    """It is not known yet; waiting may help."""
 
 
 class CameraPose(Protocol):
@@ -34,11 +35,15 @@ class CameraPose(Protocol):
     name: str
 
     def at(self, stamp_ns: int, camera_frame: str) -> Floats | None:
-        """world_from_camera (4, 4) at a stamp; None if it is never known.
+        """world_from_camera (4, 4) at a stamp, at once; None if it is never known.
 
         Raises:
-            PoseError: It should be known but is not.
+            PoseNotYetError: It may become known.
+            PoseError: It should be known but is not, and waiting does not help.
         """
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever more is known."""
 
     def clear(self) -> None:
         """Forget the past: time has jumped."""
@@ -83,6 +88,9 @@ class FixedPose:
         """The same at all times."""
         return self._pose
 
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Nothing changes."""
+
     def clear(self) -> None:
         """Nothing to forget."""
 
@@ -97,9 +105,9 @@ class StampedPoses:
                  body_from_camera: Floats) -> None:
         self.source = source
         self._node = node
-        self._world_frame, self._timeout_s = config.world_frame, config.pose_timeout_s
-        self._mount = body_from_camera
-        self._path, self._changed = CameraPath(), threading.Condition()
+        self._world_frame, self._mount = config.world_frame, body_from_camera
+        self._path = CameraPath()
+        self._changed: Callable[[], None] = _nothing
         self._problem: str | None = None
         topic, message_type = (('odometry', Odometry) if source is CameraPoseSource.ODOMETRY
                                else ('pose', PoseStamped))
@@ -110,15 +118,16 @@ class StampedPoses:
         self.name = f'topic {self._subscription.topic_name}'
 
     def at(self, stamp_ns: int, camera_frame: str) -> Floats | None:
-        """Between the two nearest poses; waits for the later one."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._path.reaches(stamp_ns), self._timeout_s)
-            if self._problem:
-                raise PoseError(self._problem)
-            try:
-                return self._path.at(stamp_ns)
-            except InputError as error:
-                raise PoseError(f'{self.name}: {error}') from error
+        """Between the two nearest poses."""
+        try:
+            return self._path.at(stamp_ns)
+        except InputError as error:
+            kind = PoseError if self._path.reaches(stamp_ns) else PoseNotYetError
+            raise kind(self._problem or f'{self.name}: {error}') from error
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Call `changed` after each pose."""
+        self._changed = changed
 
     def clear(self) -> None:
         """The path notices itself when the stamps of the poses jump back."""
@@ -130,20 +139,19 @@ class StampedPoses:
     def _on_pose(self, message: Odometry | PoseStamped) -> None:
         pose = message.pose.pose if isinstance(message, Odometry) else message.pose
         frame = message.header.frame_id
-        with self._changed:
-            if frame != self._world_frame:
-                self._problem = (
-                    f'{self.name}: expected poses in the frame {self._world_frame!r} '
-                    f'(world_frame), got {frame!r}; set world_frame to it.')
-                return
-            try:
-                world_from_body = se3_from(pose.position, pose.orientation)
-            except InputError as error:
-                self._problem = f'{self.name}: {error}'
-                return
-            self._problem = None
-            self._path.add(stamp_of(message), world_from_body @ self._mount)
-            self._changed.notify_all()
+        if frame != self._world_frame:
+            self._problem = (
+                f'{self.name}: expected poses in the frame {self._world_frame!r} '
+                f'(world_frame), got {frame!r}; set world_frame to it.')
+            return
+        try:
+            world_from_body = se3_from(pose.position, pose.orientation)
+        except InputError as error:
+            self._problem = f'{self.name}: {error}'
+            return
+        self._problem = None
+        self._path.add(stamp_of(message), world_from_body @ self._mount)
+        self._changed()
 
 
 class TfPose:
@@ -157,31 +165,43 @@ class TfPose:
                 'camera_pose is tf, but tf2_ros is not installed (it comes with a ROS '
                 'installation); install it, or set camera_pose to odometry, pose or static.'
             ) from error
+
+        class Heard(Buffer):  # type: ignore[misc]
+            """A buffer that tells of each transform."""
+
+            def set_transform(self, *arguments: Any) -> None:
+                super().set_transform(*arguments)
+                tell()
+
+        def tell() -> None:
+            self._changed()
+
         self.source, self.name = CameraPoseSource.TF, 'tf2_ros'
-        self._world_frame, self._timeout_s = config.world_frame, config.pose_timeout_s
-        self._unknown = TransformException
-        self._buffer = Buffer()
+        self._world_frame, self._unknown = config.world_frame, TransformException
+        self._changed: Callable[[], None] = _nothing
+        self._buffer = Heard()
         self._listener = TransformListener(self._buffer, node)
 
     def at(self, stamp_ns: int, camera_frame: str) -> Floats | None:
-        """Looked up at the stamp; waits until tf reaches it."""
-        stamp, deadline = Time(nanoseconds=stamp_ns), time.monotonic() + self._timeout_s
-        while True:
-            try:
-                found = self._buffer.lookup_transform(self._world_frame, camera_frame, stamp)
-            except self._unknown as error:
-                if time.monotonic() >= deadline:
-                    raise PoseError(
-                        f'Expected the transform from {camera_frame!r} to {self._world_frame!r} '
-                        f'at the stamp of the image, got: {error}; check tf and its delay, or '
-                        'raise pose_timeout_s.') from error
-                time.sleep(POLL_S)
-                continue
-            transform = found.transform
-            return se3_from(Point(x=transform.translation.x, y=transform.translation.y,
-                                  z=transform.translation.z),
-                            Quaternion(x=transform.rotation.x, y=transform.rotation.y,
-                                       z=transform.rotation.z, w=transform.rotation.w))
+        """Looked up at the stamp."""
+        try:
+            found = self._buffer.lookup_transform(self._world_frame, camera_frame,
+                                                  Time(nanoseconds=stamp_ns)).transform
+        except self._unknown as error:
+            raise PoseNotYetError(
+                f'Expected the transform from {camera_frame!r} to {self._world_frame!r} '
+                f'at the stamp of the image, got: {error}; check tf and its delay, or '
+                'raise pose_timeout_s.') from error
+        at, turn = found.translation, found.rotation
+        try:
+            return se3_from(Point(x=at.x, y=at.y, z=at.z),
+                            Quaternion(x=turn.x, y=turn.y, z=turn.z, w=turn.w))
+        except InputError as error:
+            raise PoseError(f'{self.name}: {error}') from error
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Call `changed` after each transform."""
+        self._changed = changed
 
     def clear(self) -> None:
         """Forget all transforms but the static ones."""
@@ -190,3 +210,7 @@ class TfPose:
     def close(self) -> None:
         """Stop listening."""
         self._listener.unregister()
+
+
+def _nothing() -> None:
+    """Nobody listens."""

@@ -10,9 +10,8 @@ from ..camera_info import camera_from_info, info_size
 from ..config import NodeConfig
 from ..errors import CameraError, InputError, OccposeError
 from ..geometry import Camera
-from ..types import Detections, Frame, Image
-from .camera_pose import CameraPose
-from .conversions import detections_from, stamp_of
+from ..types import CameraPoseSource, Detections, Frame, Image
+from .conversions import detections_from
 from .decoding import load_decoder
 from .health import Faults
 from .inputs import Question
@@ -35,9 +34,9 @@ class CameraInfos(Protocol):
 class FrameMaker:
     """Makes a Frame of what arrived; the same Camera object as long as the camera is the same."""
 
-    def __init__(self, config: NodeConfig, infos: CameraInfos, pose: CameraPose, faults: Faults,
-                 tell: Callable[[str], None]) -> None:
-        self._config, self._infos, self._pose = config, infos, pose
+    def __init__(self, config: NodeConfig, infos: CameraInfos, source: CameraPoseSource,
+                 faults: Faults, tell: Callable[[str], None]) -> None:
+        self._config, self._infos, self._source = config, infos, source
         self._faults, self._tell = faults, tell
         self.decoder, self._decode = load_decoder()
         self._camera: Camera | None = None
@@ -47,14 +46,12 @@ class FrameMaker:
         """The frame of one image.
 
         Raises:
-            OccposeError: Image, camera, camera pose or people cannot be used.
+            OccposeError: Image, camera or people cannot be used.
         """
         image = self._decode(question.image)
         camera = self._camera_of(question, image)
-        stamp_ns = stamp_of(question.image)
-        world_from_camera = self._pose.at(stamp_ns, question.image.header.frame_id)
-        return Frame(stamp_ns=stamp_ns, image=image, camera=camera,
-                     world_from_camera=world_from_camera, camera_pose=self._pose.source,
+        return Frame(stamp_ns=question.stamp_ns, image=image, camera=camera,
+                     world_from_camera=question.world_from_camera, camera_pose=self._source,
                      detections=self._people_of(question))
 
     def _camera_of(self, question: Question, image: Image) -> Camera:

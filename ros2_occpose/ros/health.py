@@ -63,7 +63,8 @@ class Health:
     def answered(self, latency_s: float) -> None:
         """One frame has been answered."""
         self._answered += 1
-        self._latencies_s.append(latency_s)
+        if np.isfinite(latency_s):               # else the clock does not run yet
+            self._latencies_s.append(latency_s)
         self._times.append(monotonic())
 
     def diagnostics(self, stamp_ns: int, state: str, values: Mapping[str, Any]) -> DiagnosticArray:

@@ -1,6 +1,7 @@
 """What arrives: images, each with its CameraInfo and, if wanted, the people found by others."""
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -15,6 +16,7 @@ from ros2_occpose.msg import Person2DArray
 
 from ..camera_info import info_size
 from ..config import NodeConfig
+from ..geometry import Floats
 from . import filters
 from .conversions import stamp_of
 from .health import Faults
@@ -33,6 +35,17 @@ class Question:
     image: AnyImage
     info: CameraInfo | None = None               # of exactly the image's stamp
     people: Person2DArray | None = None          # of exactly the image's stamp
+    world_from_camera: Floats | None = None      # (4, 4) at the image's stamp
+
+    @property
+    def stamp_ns(self) -> int:
+        """When the image was taken."""
+        return stamp_of(self.image)
+
+    @property
+    def frame_id(self) -> str:
+        """Optical frame of the camera."""
+        return str(self.image.header.frame_id)
 
 
 class Inputs:
@@ -46,10 +59,13 @@ class Inputs:
     def __init__(self, node: Node, config: NodeConfig, deliver: Callable[[Question], None],
                  faults: Faults) -> None:
         self.received = self._infos_received = 0
+        self.dropped = 0                         # images that were overtaken before complete
         self._checked = (0, 0)                   # images, CameraInfos at the last check
         self.last_image_s = monotonic()          # when the last image came
         self._node, self._deliver, self._faults = node, deliver, faults
         self._with_people = config.use_people_2d
+        self._numbers: deque[tuple[AnyImage, int]] = deque(maxlen=PEOPLE_QUEUE + 1)
+        self._last_number = 0                    # of the image delivered last
         self._newest: AnyImage | None = None
         self._delivered: AnyImage | None = None
         self._unpaired = 0
@@ -111,6 +127,7 @@ class Inputs:
 
     def _on_image(self, image: AnyImage) -> None:
         self.received += 1
+        self._numbers.append((image, self.received))
         self.last_image_s = monotonic()
         if self._newest is not None and stamp_of(image) < stamp_of(self._newest):
             self._forget_after(stamp_of(image))
@@ -142,4 +159,10 @@ class Inputs:
     def _hand_over(self, question: Question) -> None:
         if question.image is not self._delivered:
             self._delivered = question.image
+            self._count(question.image)
             self._deliver(question)
+
+    def _count(self, image: AnyImage) -> None:
+        number = next((n for other, n in self._numbers if other is image), self._last_number + 1)
+        self.dropped += max(number - self._last_number - 1, 0)
+        self._last_number = max(number, self._last_number)

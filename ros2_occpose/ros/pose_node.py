@@ -20,7 +20,7 @@ from ros2_occpose.config import PipelineConfig
 from ros2_occpose.errors import CameraError, InputError, ModelError, OccposeError, ShapeError
 from ros2_occpose.geometry import Camera
 from ros2_occpose.ros import filters
-from ros2_occpose.ros.camera_pose import CameraPose, PoseError, load_camera_pose
+from ros2_occpose.ros.camera_pose import CameraPose, load_camera_pose
 from ros2_occpose.ros.conversions import NS_PER_S
 from ros2_occpose.ros.frames import FrameMaker, PeopleError
 from ros2_occpose.ros.health import Faults, Health
@@ -28,6 +28,7 @@ from ros2_occpose.ros.inputs import Inputs, Question
 from ros2_occpose.ros.outputs import Outputs
 from ros2_occpose.ros.parameters import Parameters
 from ros2_occpose.ros.running import forward_library_log, run_node, stop_forwarding
+from ros2_occpose.ros.waiting import PoseQueue
 from ros2_occpose.ros.worker import Worker
 from ros2_occpose.types import Frame, People
 
@@ -60,14 +61,29 @@ def load_pipeline(config: PipelineConfig) -> LivePipeline:
     return pipeline
 
 
-@dataclass(frozen=True)
+@dataclass
 class Active:
     """What runs while the node is active."""
 
     pose: CameraPose
+    queue: PoseQueue
     inputs: Inputs
     frames: FrameMaker
     worker: Worker[Question]
+    failed: int = 0                 # images that could not be answered
+
+    @property
+    def dropped(self) -> int:
+        """Images received but not answered, less those that may still be."""
+        return self.inputs.dropped + self.queue.dropped + self.worker.dropped + self.failed
+
+    def facts(self) -> dict[str, Any]:
+        """What diagnostics say of it."""
+        return {'images received': self.inputs.received, 'images dropped': self.dropped,
+                'image topic': self.inputs.image_topic, 'camera pose': self.pose.name,
+                'camera poses in time': self.queue.in_time,
+                'camera poses late': self.queue.late,
+                'camera poses missing': self.queue.missing}
 
 
 class PoseNode(LifecycleNode):
@@ -149,14 +165,16 @@ class PoseNode(LifecycleNode):
         config = self._settings.node
         pose = load_camera_pose(self, config)
         worker = Worker(self._answer, name='pipeline')
+        queue = PoseQueue(self, config, pose, worker.ask, self._faults)
         try:
-            inputs = Inputs(self, config, worker.ask, self._faults)
+            inputs = Inputs(self, config, queue.add, self._faults)
         except BaseException:
+            queue.close()
             worker.stop()
             pose.close()
             raise
-        frames = FrameMaker(config, inputs, pose, self._faults, self._log.warning)
-        self._active = Active(pose, inputs, frames, worker)
+        frames = FrameMaker(config, inputs, pose.source, self._faults, self._log.warning)
+        self._active = Active(pose, queue, inputs, frames, worker)
         self._log.info(
             f'Listening to {inputs.image_topic} and {inputs.info_topic}; camera pose: '
             f'{pose.name}; images: {frames.decoder}; pairing: {filters.NAME}.')
@@ -169,6 +187,7 @@ class PoseNode(LifecycleNode):
         active, self._active = self._active, None
         if active is not None:
             active.inputs.close()
+            active.queue.close()
             active.worker.stop(timeout_s)
             active.pose.close()
 
@@ -188,18 +207,20 @@ class PoseNode(LifecycleNode):
             frame = active.frames(question)
             self._watch_for_jumps(frame)
             people = pipeline(frame)
-            humans = outputs.humans(people, question.image.header.frame_id or 'camera')
+            humans = outputs.humans(people, question.frame_id or 'camera')
             self._health.answered(humans.latency_s)
             publish = self._settings.node.publish
             outputs.pictures(humans, frame, publish)
             if publish.stats:
-                outputs.stats(humans, active.worker.dropped, pipeline.backends, pipeline.stage_ms)
+                outputs.stats(humans, active.dropped, pipeline.backends, pipeline.stage_ms)
         except OccposeError as error:
+            active.failed += 1
             self._faults(_kind(error), str(error))
         except rclpy_implementation.RCLError as error:
             if self.context.ok():
                 self._faults('dds', f'DDS refused a message: {error}; is a subscriber too slow?')
         except Exception:      # one bad frame must not end the node
+            active.failed += 1
             if self.context.ok():
                 self._faults('internal', traceback.format_exc())
 
@@ -221,8 +242,6 @@ class PoseNode(LifecycleNode):
 
     def _forget(self) -> None:
         self._last = None
-        if self._active is not None:
-            self._active.pose.clear()
         if self._pipeline is not None:
             self._pipeline.reset()
         if self._outputs is not None and self.context.ok():
@@ -231,12 +250,10 @@ class PoseNode(LifecycleNode):
     # --- health, on the executor's thread -------------------------------------------------
 
     def _check(self) -> None:
-        active, facts = self._active, {}
+        active, facts = self._active, dict[str, Any]()
         if active is not None:
             self._check_images(active.inputs)
-            facts = {'images received': active.inputs.received,
-                     'images dropped': active.worker.dropped,
-                     'image topic': active.inputs.image_topic, 'camera pose': active.pose.name}
+            facts = active.facts()
         if self._pipeline is not None:
             facts |= {f'runtime: {stage}': b for stage, b in self._pipeline.backends.items()}
         state = 'active' if active else 'inactive' if self._pipeline else 'unconfigured'
@@ -264,8 +281,6 @@ class PoseNode(LifecycleNode):
 
 def _kind(error: OccposeError) -> str:
     match error:
-        case PoseError():
-            return 'camera pose'
         case PeopleError():
             return 'people_2d'
         case CameraError():

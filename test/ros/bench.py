@@ -221,6 +221,12 @@ class Bench:
                   for pair in status.values if pair.key == f'errors: {kind}']
         return max(counts, default=0)
 
+    def fact(self, key: str) -> str | None:
+        """What the node said last of something in its diagnostics."""
+        arrays: list[DiagnosticArray] = self.received['/diagnostics']
+        return next((pair.value for array in reversed(arrays) for status in array.status
+                     for pair in status.values if pair.key == key), None)
+
 
 def stamp_of(message: Any) -> int:
     return message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec

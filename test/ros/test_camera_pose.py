@@ -15,7 +15,7 @@ from tf2_msgs.msg import TFMessage
 from walker import Walker
 
 from ros2_occpose.geometry import invert, se3
-from ros2_occpose.msg import HumanArray
+from ros2_occpose.msg import HumanArray, PipelineStats
 from ros2_occpose.recording.messages import humans_from
 from ros2_occpose.ros.conversions import header, pose_message
 from ros2_occpose.types import CameraPoseSource, Floats
@@ -91,19 +91,32 @@ def test_an_image_waits_for_a_late_pose() -> None:
         publish(poses, stamp_ns + 100_000_000, moment.world_from_camera)
         humans = humans_from(bench.answer_to(stamp_ns))
         np.testing.assert_allclose(humans.joints, moment.joints_world, atol=1e-9)
+        bench.wait(lambda: bench.fact('camera poses late') == '1', 'a late pose in diagnostics')
+        assert bench.fact('camera pose') == 'topic /pose'
+        assert (bench.fact('camera poses in time'), bench.fact('camera poses missing')) == (
+            '0', '0')
 
 
 def test_an_image_without_pose_is_left_out_and_counted() -> None:
     """Never an answer in another frame than the one before."""
     with start(camera_pose='odometry', pose_timeout_s=0.05) as bench:
         poses = bench.peer.create_publisher(Odometry, 'odometry', 10)
+        stats = bench.listen(PipelineStats, 'stats')
         bench.connect()
         bench.wait(poses.get_subscription_count, 'discovery')
+        bench.wait(lambda: bench.outputs()[3].get_subscription_count(), 'discovery')
         bench.send(SCENE.moment(2))
         bench.wait_for_log('topic /odometry: Expected a camera pose at the stamp of the image, '
                            'got no pose at all')
         bench.wait(lambda: bench.errors('camera pose'), 'an error in the diagnostics')
         assert not bench.received['humans']
+        assert bench.fact('camera poses missing') == bench.fact('images dropped') == '1'
+
+        moment = SCENE.moment(3)
+        publish(poses, moment.frame.stamp_ns, moment.world_from_camera)
+        bench.pause(0.1)
+        bench.ask(moment)
+        assert bench.wait(lambda: stats, 'stats')[0].dropped_frames == 1
 
 
 @pytest.mark.parametrize(('frame', 'pose', 'text'), [
