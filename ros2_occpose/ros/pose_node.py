@@ -99,10 +99,12 @@ class PoseNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._active: Active | None = None
         self._last: Frame | None = None
+        self._activated, self._enabled = False, True     # by the lifecycle, by the service `enable`
         self._settings = Parameters(self, configured=lambda: self._pipeline is not None)
         self._faults = Faults(self._log)
         self._health = Health(self.get_fully_qualified_name(), self._faults)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._serve()
         self.create_timer(CHECK_S, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     # --- life -----------------------------------------------------------------------------
@@ -161,7 +163,34 @@ class PoseNode(LifecycleNode):
         backends = ', '.join(f'{s}: {b}' for s, b in self._pipeline.backends.items())
         self._log.info(f'Ready: {backends}.')
 
+    def _serve(self) -> None:
+        try:
+            from std_srvs.srv import SetBool
+        except ImportError:
+            self._log.info('std_srvs is not installed: no service `enable`.')
+            return
+        self.create_service(SetBool, 'enable', self._on_enable)
+
+    def _on_enable(self, request: Any, response: Any) -> Any:
+        """Pause, or go on with new ids; the models stay loaded, the lifecycle state as it is."""
+        self._enabled = bool(request.data)
+        response.success = True
+        if not self._activated:
+            response.message = 'Holds from the next activation on.'
+        elif self._enabled != (self._active is not None):
+            step = self._listen if self._enabled else self._pause
+            response.success = self._attempt(step) == SUCCESS
+            response.message = '' if response.success else str(self._faults.recent)
+        return response
+
     def _activate(self) -> None:
+        if self._enabled:
+            self._listen()
+        else:
+            self._log.info('Disabled: call the service `enable` with data: true.')
+        self._activated = True
+
+    def _listen(self) -> None:
         config = self._settings.node
         pose = load_camera_pose(self, config)
         worker = Worker(self._answer, name='pipeline')
@@ -180,6 +209,10 @@ class PoseNode(LifecycleNode):
             f'{pose.name}; images: {frames.decoder}; pairing: {filters.NAME}.')
 
     def _deactivate(self) -> None:
+        self._activated = False
+        self._pause()
+
+    def _pause(self) -> None:
         self._stop()
         self._forget()
 
@@ -256,7 +289,8 @@ class PoseNode(LifecycleNode):
             facts = active.facts()
         if self._pipeline is not None:
             facts |= {f'runtime: {stage}': b for stage, b in self._pipeline.backends.items()}
-        state = 'active' if active else 'inactive' if self._pipeline else 'unconfigured'
+        state = 'active' if active else 'disabled' if self._activated else (
+            'inactive' if self._pipeline else 'unconfigured')
         now_ns = self.get_clock().now().nanoseconds
         self._diagnostics.publish(self._health.diagnostics(now_ns, state, facts))
 

@@ -199,15 +199,17 @@ class Bench:
 
     def state(self) -> str:
         """Lifecycle state of the node, as everybody can ask it."""
-        return str(self._call(GetState, 'get_state', GetState.Request()).current_state.label)
+        asked = self.call(GetState, f'{self.name}/get_state', GetState.Request())
+        return str(asked.current_state.label)
 
     def change_state(self, transition: str) -> bool:
         """Ask the node for a transition; whether it succeeded."""
         request = ChangeState.Request(transition=Transition(label=transition))
-        return bool(self._call(ChangeState, 'change_state', request).success)
+        return bool(self.call(ChangeState, f'{self.name}/change_state', request).success)
 
-    def _call(self, service_type: type, name: str, request: Any) -> Any:
-        client = self.peer.create_client(service_type, f'/{self.name}/{name}')
+    def call(self, service_type: type, name: str, request: Any) -> Any:
+        """The answer of a service."""
+        client = self.peer.create_client(service_type, f'/{name}')
         self.wait(client.service_is_ready, f'discovery of the service {name}')
         future = client.call_async(request)
         self.wait(future.done, f'an answer of the service {name}')
