@@ -8,6 +8,10 @@ import numpy as np
 from .errors import CameraError
 from .geometry import Camera
 
+# What some drivers call the lenses of sensor_msgs/distortion_models.hpp.
+OTHER_NAMES = {'fisheye': 'equidistant', 'kannala_brandt': 'equidistant',
+               'kannala_brandt4': 'equidistant', 'radtan': 'plumb_bob'}
+
 
 def camera_from_info(info: Any, *, rectified: bool = False) -> Camera:
     """The camera that a CameraInfo describes.
@@ -25,8 +29,9 @@ def camera_from_info(info: Any, *, rectified: bool = False) -> Camera:
     model, d = info.distortion_model, np.array(info.d, float)
     if rectified:
         k, d = np.array(info.p, float).reshape(3, 4)[:, :3], np.zeros(0)
-    if d.size == 0:
-        model = 'plumb_bob'                    # drivers of ideal cameras leave the name empty
+    model = OTHER_NAMES.get(model, model)
+    if not d.any():
+        model, d = 'plumb_bob', np.zeros(5)    # drivers of ideal cameras name no lens, or any
     if not np.any(k):
         raise CameraError(
             f'Expected a calibrated camera, got a CameraInfo whose {"P" if rectified else "K"} is '

@@ -24,8 +24,8 @@ ROS_MODULES = {
     'action_msgs', 'ament_index_python', 'builtin_interfaces', 'cv_bridge', 'diagnostic_msgs',
     'diagnostic_updater', 'geometry_msgs', 'image_transport', 'launch', 'launch_ros',
     'lifecycle_msgs', 'message_filters', 'nav_msgs', 'rcl_interfaces', 'rclpy', 'rosbag2_py',
-    'rosidl_runtime_py', 'sensor_msgs', 'std_msgs', 'tf2_geometry_msgs', 'tf2_msgs', 'tf2_py',
-    'tf2_ros', 'visualization_msgs',
+    'rosidl_runtime_py', 'sensor_msgs', 'std_msgs', 'std_srvs', 'tf2_geometry_msgs', 'tf2_msgs',
+    'tf2_py', 'tf2_ros', 'visualization_msgs',
 }
 MESSAGES = {f'{NAME}.msg', f'{NAME}.srv', f'{NAME}.action'}    # generated: ROS as well
 TORCH_MODULES = {'torch', 'torchvision', 'smplx'}

@@ -41,20 +41,44 @@ def test_rectified_images_have_no_distortion_and_use_p() -> None:
     assert not camera.d.any()
 
 
-def test_an_ideal_camera_need_not_name_a_lens() -> None:
-    camera = camera_from_info(camera_info(distortion_model='', d=[]))
+@pytest.mark.parametrize('fields', [
+    {'distortion_model': '', 'd': []}, {'distortion_model': 'none', 'd': [0.0] * 5}])
+def test_an_ideal_camera_need_not_name_a_lens(fields: dict[str, Any]) -> None:
+    camera = camera_from_info(camera_info(**fields))
     assert camera.distortion_model == 'plumb_bob'
     assert not camera.d.any()
 
 
-def test_region_and_binning_see_the_same_rays() -> None:
-    full = camera_from_info(camera_info())
-    roi = SimpleNamespace(x_offset=100, y_offset=40, width=400, height=300)
-    part = camera_info(roi=roi, binning_x=2, binning_y=2)
-    camera = camera_from_info(part)
-    assert camera.size == info_size(part) == (200, 150)
-    pixel = np.array([300.0, 200.0])
-    np.testing.assert_allclose(camera.rays((pixel - (100, 40)) / 2), full.rays(pixel), atol=1e-9)
+def test_other_names_of_lenses() -> None:
+    known = camera_from_info(camera_info(distortion_model='equidistant', d=[0.05, -0.02, 0.01, 0]))
+    other = camera_from_info(camera_info(distortion_model='fisheye', d=[0.05, -0.02, 0.01, 0]))
+    pixel = np.array([600.0, 20.0])
+    np.testing.assert_array_equal(other.rays(pixel), known.rays(pixel))
+
+
+@pytest.mark.parametrize('lens', [
+    {}, {'rectified': True},
+    {'distortion_model': 'rational_polynomial',
+     'd': [0.3, -0.1, 0.001, -0.002, 0.05, 0.6, -0.1, 0.08]},
+    {'distortion_model': 'equidistant', 'd': [0.05, -0.02, 0.01, -0.002]}])
+@pytest.mark.parametrize(('x', 'y', 'width', 'height'), [(0, 0, 0, 0), (100, 40, 400, 300)])
+@pytest.mark.parametrize(('binning_x', 'binning_y'), [(0, 0), (2, 2), (4, 2)])
+def test_region_and_binning_see_the_same_rays(lens: dict[str, Any], x: int, y: int, width: int,
+                                              height: int, binning_x: int, binning_y: int) -> None:
+    rectified = lens.get('rectified', False)
+    fields = {name: value for name, value in lens.items() if name != 'rectified'}
+    full = camera_from_info(camera_info(**fields), rectified=rectified)
+    roi = SimpleNamespace(x_offset=x, y_offset=y, width=width, height=height)
+    part = camera_info(roi=roi, binning_x=binning_x, binning_y=binning_y, **fields)
+    camera = camera_from_info(part, rectified=rectified)
+    scale = np.maximum([binning_x, binning_y], 1)
+    size = ((width or 640) // scale[0], (height or 480) // scale[1])
+    assert camera.size == info_size(part) == size
+    pixels = np.stack(np.meshgrid([110.0, 300.0, 490.0], [50.0, 200.0, 330.0]), -1)
+    rays = full.rays(pixels)
+    np.testing.assert_allclose(camera.rays((pixels - (x, y)) / scale), rays, atol=1e-9)
+    points = np.concatenate([rays, np.ones((3, 3, 1))], -1) * 4
+    np.testing.assert_allclose(camera.project(points), (pixels - (x, y)) / scale, atol=1e-5)
 
 
 @pytest.mark.parametrize(('fields', 'message'), [

@@ -99,7 +99,8 @@ class PoseNode(LifecycleNode):
         self._outputs: Outputs | None = None
         self._active: Active | None = None
         self._last: Frame | None = None
-        self._activated, self._enabled = False, True     # by the lifecycle, by the service `enable`
+        self._activated = False         # by the lifecycle
+        self._enabled = True            # by the service `enable`
         self._settings = Parameters(self, configured=lambda: self._pipeline is not None)
         self._faults = Faults(self._log)
         self._health = Health(self.get_fully_qualified_name(), self._faults)
