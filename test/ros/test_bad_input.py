@@ -84,7 +84,7 @@ def test_camera_info_of_another_size() -> None:
 
 @pytest.mark.parametrize(('fields', 'text'), [
     ({'k': np.zeros(9)}, 'K is zero; calibrate the camera, or set fallback_hfov_deg'),
-    ({'distortion_model': 'thin_prism'}, "Unknown distortion model 'thin_prism'"),
+    ({'distortion_model': 'thin_prism', 'd': [0.1] * 12}, "Unknown distortion model 'thin_prism'"),
 ])
 def test_unusable_camera_info(fields: dict, text: str) -> None:
     bench, _ = start()
