@@ -182,6 +182,8 @@ class NodeConfig(Validated):
         ge=0, le=170)
     use_people_2d: bool = param(
         False, 'Take the people from the topic `people_2d` instead of detecting them.')
+    without_images: bool = param(
+        False, 'Do not subscribe to images: `people_2d` and CameraInfo are enough.')
     camera_pose: str = param(
         'none', 'Where the pose of the camera comes from.',
         choices=('none', 'static', 'tf', 'odometry', 'pose'))

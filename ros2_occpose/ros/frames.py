@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from ..camera_info import camera_from_info, info_size
@@ -26,6 +27,7 @@ class CameraInfos(Protocol):
 
     info_topic: str
     info_sizes: list[tuple[int, int]]
+    newest_info: CameraInfo | None
 
     def info_for(self, size: tuple[int, int]) -> CameraInfo | None:
         """The latest for images of (width, height)."""
@@ -39,6 +41,7 @@ class FrameMaker:
         self._config, self._infos, self._source = config, infos, source
         self._faults, self._tell = faults, tell
         self.decoder, self._decode = load_decoder()
+        self._nothing = np.zeros((0, 0, 3), np.uint8)
         self._camera: Camera | None = None
         self._made_of: object = None             # what `_camera` was made of
 
@@ -48,19 +51,31 @@ class FrameMaker:
         Raises:
             OccposeError: Image, camera or people cannot be used.
         """
-        image = self._decode(question.image)
-        camera = self._camera_of(question, image)
+        if question.image is None:
+            camera = self._camera_of(question, None)
+            image = self._black(camera.size)
+        else:
+            image = self._decode(question.image)
+            camera = self._camera_of(question, (image.shape[1], image.shape[0]))
         return Frame(stamp_ns=question.stamp_ns, image=image, camera=camera,
                      world_from_camera=question.world_from_camera, camera_pose=self._source,
                      detections=self._people_of(question))
 
-    def _camera_of(self, question: Question, image: Image) -> Camera:
-        size = (image.shape[1], image.shape[0])
+    def _black(self, size: tuple[int, int]) -> Image:
+        """What stands in for an image that nobody sends, (H, W, 3)."""
+        if self._nothing.shape[1::-1] != size:
+            self._nothing = np.zeros((size[1], size[0], 3), np.uint8)
+        return self._nothing
+
+    def _camera_of(self, question: Question, size: tuple[int, int] | None) -> Camera:
         info = question.info
-        if info is None or info_size(info) != size:
+        if size is None:
+            info = info or self._infos.newest_info
+        elif info is None or info_size(info) != size:
             info = self._infos.info_for(size)
         if info is None:
             return self._without_info(size)
+        size = info_size(info)
         key = (size, info.distortion_model, tuple(info.d), tuple(info.k), tuple(info.p),
                info.roi.x_offset, info.roi.y_offset, info.binning_x, info.binning_y)
         if self._camera is None or key != self._made_of:
@@ -73,7 +88,10 @@ class FrameMaker:
             self._made_of = key
         return self._camera
 
-    def _without_info(self, size: tuple[int, int]) -> Camera:
+    def _without_info(self, size: tuple[int, int] | None) -> Camera:
+        if size is None:
+            raise CameraError(f'Expected a CameraInfo on {self._infos.info_topic} for the people '
+                              'on people_2d, got none; publish it there, or remap camera_info.')
         width, height = size
         if not self._config.fallback_hfov_deg:
             sizes = ', '.join(f'{w}x{h}' for w, h in self._infos.info_sizes) or 'none'

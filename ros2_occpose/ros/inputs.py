@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -30,9 +30,9 @@ PEOPLE_QUEUE = 15       # images that wait for the people found in them
 
 @dataclass(frozen=True)
 class Question:
-    """One image and what came with it."""
+    """One image and what came with it; or, without images, people and what came with them."""
 
-    image: AnyImage
+    image: AnyImage | None
     info: CameraInfo | None = None               # of exactly the image's stamp
     people: Person2DArray | None = None          # of exactly the image's stamp
     world_from_camera: Floats | None = None      # (4, 4) at the image's stamp
@@ -40,12 +40,16 @@ class Question:
     @property
     def stamp_ns(self) -> int:
         """When the image was taken."""
-        return stamp_of(self.image)
+        return stamp_of(self._message)
 
     @property
     def frame_id(self) -> str:
         """Optical frame of the camera."""
-        return str(self.image.header.frame_id)
+        return str(self._message.header.frame_id)
+
+    @property
+    def _message(self) -> AnyImage | Person2DArray | None:
+        return self.people if self.image is None else self.image
 
 
 class Inputs:
@@ -53,7 +57,8 @@ class Inputs:
 
     An image is complete with the CameraInfo of its stamp. Sources that send CameraInfo rarely or
     with other stamps are recognised after a few images: then the latest of the right size is
-    taken. With `people_2d`, only images that somebody found people in are handed over.
+    taken. With `people_2d`, only images that somebody found people in are handed over. Without
+    images, `people_2d` takes their place.
     """
 
     def __init__(self, node: Node, config: NodeConfig, deliver: Callable[[Question], None],
@@ -63,16 +68,23 @@ class Inputs:
         self._checked = (0, 0)                   # images, CameraInfos at the last check
         self.last_image_s = monotonic()          # when the last image came
         self._node, self._deliver, self._faults = node, deliver, faults
-        self._with_people = config.use_people_2d
+        self._alone = config.without_images
+        self._with_people = config.use_people_2d and not self._alone
+        self.what = 'people_2d' if self._alone else 'images'
+        self.newest_info: CameraInfo | None = None
         self._numbers: deque[tuple[AnyImage, int]] = deque(maxlen=PEOPLE_QUEUE + 1)
         self._last_number = 0                    # of the image delivered last
         self._newest: AnyImage | None = None
         self._delivered: AnyImage | None = None
         self._unpaired = 0
         self._infos: dict[tuple[int, int], CameraInfo] = {}     # (width, height) -> the latest
-        compressed = config.image_transport == 'compressed'
-        topic = node.resolve_topic_name('image') + '/compressed' if compressed else 'image'
-        self._image = self._subscribe(CompressedImage if compressed else Image, topic, depth=1)
+        if self._alone:
+            self._image = self._subscribe(Person2DArray, 'people_2d', depth=5)
+        elif config.image_transport == 'compressed':
+            topic = node.resolve_topic_name('image') + '/compressed'
+            self._image = self._subscribe(CompressedImage, topic, depth=1)
+        else:
+            self._image = self._subscribe(Image, 'image', depth=1)
         self._info = self._subscribe(CameraInfo, 'camera_info', depth=5)
         self._subscriptions = [self._image, self._info]
         self._image.registerCallback(self._on_image)
@@ -123,7 +135,7 @@ class Inputs:
 
     def _on_info(self, info: CameraInfo) -> None:
         self._infos_received += 1
-        self._infos[info_size(info)] = info
+        self._infos[info_size(info)] = self.newest_info = info
 
     def _on_image(self, image: AnyImage) -> None:
         self.received += 1
@@ -140,7 +152,7 @@ class Inputs:
                     f'{self._unpaired} images; copy the header of the image in your detector, or '
                     'set use_people_2d to false.'))
         elif self._unpaired > PATIENCE:
-            self._hand_over(Question(image))
+            self._hand_over(image, Question(image))
 
     def _forget_after(self, stamp_ns: int) -> None:
         """Time went back: what waits with later stamps would push out what comes."""
@@ -151,16 +163,19 @@ class Inputs:
     def _on_pair(self, image: AnyImage, partner: CameraInfo | Person2DArray) -> None:
         if self._with_people:
             self._unpaired = 0
-            self._hand_over(Question(image, people=partner))
+            self._hand_over(image, Question(image, people=partner))
         elif image is self._newest:              # else a newer one has been handed over
             self._unpaired = 0
-            self._hand_over(Question(image, info=partner))
+            self._hand_over(image, Question(image, info=partner))
 
-    def _hand_over(self, question: Question) -> None:
-        if question.image is not self._delivered:
-            self._delivered = question.image
-            self._count(question.image)
-            self._deliver(question)
+    def _hand_over(self, image: Any, question: Question) -> None:
+        if image is self._delivered:
+            return
+        self._delivered = image
+        self._count(image)
+        if self._alone:
+            question = replace(question, image=None, people=image)
+        self._deliver(question)
 
     def _count(self, image: AnyImage) -> None:
         number = next((n for other, n in self._numbers if other is image), self._last_number + 1)

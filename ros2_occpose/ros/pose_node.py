@@ -16,7 +16,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from ros2_occpose.config import PipelineConfig
+from ros2_occpose.config import PipelineConfig, override
 from ros2_occpose.errors import CameraError, InputError, ModelError, OccposeError, ShapeError
 from ros2_occpose.geometry import Camera
 from ros2_occpose.ros import filters
@@ -155,7 +155,7 @@ class PoseNode(LifecycleNode):
     def _configure(self) -> None:
         self._outputs = Outputs(self, self._settings.node.world_frame, self._log.info)
         try:
-            self._pipeline = self._load(self._settings.pipeline)
+            self._pipeline = self._load(self._pipeline_config())
         except BaseException:
             self._cleanup()
             raise
@@ -163,6 +163,12 @@ class PoseNode(LifecycleNode):
         gc.freeze()                # models are not garbage: later collections are short
         backends = ', '.join(f'{s}: {b}' for s, b in self._pipeline.backends.items())
         self._log.info(f'Ready: {backends}.')
+
+    def _pipeline_config(self) -> PipelineConfig:
+        config = self._settings.pipeline
+        if not self._settings.node.without_images:
+            return config
+        return override(config, {'detection.flow': False})     # there is nothing that flows
 
     def _serve(self) -> None:
         try:
@@ -300,17 +306,19 @@ class PoseNode(LifecycleNode):
                        '(FASTRTPS_DEFAULT_PROFILES_FILE), and compare the QoS.')
         if inputs.loses_images():
             self._log.warning(
-                f'Far fewer images on {inputs.image_topic} than CameraInfo on '
+                f'Far fewer {inputs.what} on {inputs.image_topic} than CameraInfo on '
                 f'{inputs.info_topic}: unless that is on purpose, they get lost on the way: '
                 f'{use_profile}', once=True)
         silent_s = monotonic() - inputs.last_image_s
         if silent_s < self._settings.node.no_image_after_s:
             return
         publishers = self.count_publishers(inputs.image_topic)
+        missing = 'camera, or remap `image`' if inputs.what == 'images' else (
+            'detector, or remap `people_2d`')
         self._faults('no image', (
-            f'Expected images on {inputs.image_topic}, got none for {silent_s:.1f} s; ' + (
-                'nobody publishes there: start the camera, or remap `image`.' if not publishers
-                else f'publishers there: {publishers}, so images get lost on the way: '
+            f'Expected {inputs.what} on {inputs.image_topic}, got none for {silent_s:.1f} s; ' + (
+                f'nobody publishes there: start the {missing}.' if not publishers
+                else f'publishers there: {publishers}, so {inputs.what} get lost on the way: '
                 f'{use_profile}')))
 
 
