@@ -1,9 +1,11 @@
-"""`occpose evaluate`: how good lifters are, on the open benchmark."""
+"""`occpose evaluate`: how good lifters are on the open benchmark, and the pipeline on a bag."""
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from . import evaluate_bag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = Any
 
-HELP = 'measure how good lifters are'
+HELP = 'measure how good lifters are, or the whole pipeline on a recording'
 SPLITS = ('train', 'test', 'all')
 
 
@@ -21,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest='kind', required=True, metavar='KIND')
     about = 'all metrics of lifters on motion capture before virtual cameras'
     _add_benchmark(kinds.add_parser('benchmark', help=about, description=f'{about}.'))
+    evaluate_bag.add_arguments(kinds.add_parser(
+        'bag', help=evaluate_bag.ABOUT, description=f'{evaluate_bag.ABOUT}.'))
 
 
 def _add_benchmark(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +45,18 @@ def _add_benchmark(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    """Run the kind of evaluation that was asked for.
+
+    Raises:
+        OccposeError: An option, the data, the recording or a model cannot be used.
+    """
+    if args.kind == 'bag':
+        evaluate_bag.run(args)
+    else:
+        _run_benchmark(args)
+
+
+def _run_benchmark(args: argparse.Namespace) -> None:
     """Make or read the test set, judge, write.
 
     Raises:

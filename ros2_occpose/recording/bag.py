@@ -51,7 +51,7 @@ class BagSource:
     def __init__(self, path: Path, options: SourceOptions) -> None:
         self._path, self._options = path, options
         self.notes: list[str] = []
-        with self._reader() as reader:
+        with open_bag(path) as reader:
             self._topics = _choose_topics(reader, options, path)
             counts = {c.topic: c.msgcount for c in reader.connections}
             self._start_ns = reader.start_time
@@ -69,14 +69,6 @@ class BagSource:
         # Counting what a part of the bag holds would mean reading it.
         self.length = counts[self._topics.images] if options.seconds is None else 0
         self._first_camera = self._camera(info, self._decode(first))
-
-    @contextmanager
-    def _reader(self) -> Iterator[AnyReader]:
-        try:
-            with AnyReader([self._path], default_typestore=typestore()) as reader:
-                yield reader
-        except (AnyReaderError, ReaderError, OSError) as error:
-            raise InputError(f'Cannot read the bag {self._path}: {error}') from error
 
     def __iter__(self) -> Iterator[Frame]:
         """Read from the beginning; images without a camera pose are left out, loudly."""
@@ -110,7 +102,7 @@ class BagSource:
         topics, camera = self._topics, self._first_camera
         end_ns = None if self._options.seconds is None else (
             self._start_ns + round(self._options.seconds * 1e9))
-        with self._reader() as reader:
+        with open_bag(self._path) as reader:
             wanted = [c for c in reader.connections
                       if c.topic in (topics.images, topics.infos, topics.poses)]
             for connection, log_ns, data in reader.messages(wanted, stop=end_ns):
@@ -140,6 +132,20 @@ class BagSource:
             return decode_compressed(message.data)
         except InputError as error:
             raise InputError(f'{self._topics.images} in {self._path}: {error}') from error
+
+
+@contextmanager
+def open_bag(path: Path) -> Iterator[AnyReader]:
+    """The reader of a rosbag2 that knows our messages too.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with AnyReader([path], default_typestore=typestore()) as reader:
+            yield reader
+    except (AnyReaderError, ReaderError, OSError) as error:
+        raise InputError(f'Cannot read the bag {path}: {error}') from error
 
 
 def _choose_topics(reader: AnyReader, options: SourceOptions, path: Path) -> _Topics:

@@ -1,0 +1,1 @@
+"""A recording through the pipeline, compared with skeletons that are taken for true."""
