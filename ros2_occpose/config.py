@@ -170,6 +170,21 @@ class PublishConfig(Validated):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BridgesConfig(Validated):
+    """What the node publishes for other packages; each needs the messages of that package."""
+
+    people: bool = param(
+        False, 'people_msgs/People on /people in the world frame, for social costmaps.')
+    follow: str = param(
+        'none', 'Whom to publish as PoseStamped and frame followed_person, kept until lost.',
+        choices=('none', 'nearest', 'longest', 'id'))
+    follow_id: int = param(0, 'Id of the person to follow, where follow is id.', ge=0)
+    detections: bool = param(False, 'vision_msgs/Detection3DArray on detections_3d.')
+    hri: bool = param(
+        False, 'REP-155 (ROS4HRI): topics below /humans, frames body_b<id> and person_p<id>.')
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeConfig(Validated):
     """The live node around the pipeline."""
 
@@ -201,6 +216,7 @@ class NodeConfig(Validated):
     no_image_after_s: float = param(
         2.0, 'Complain when no image came for so long [s].', ge=0.1, le=3600)
     publish: PublishConfig = field(default_factory=PublishConfig)
+    bridges: BridgesConfig = field(default_factory=BridgesConfig)
 
 
 def flatten(config: Any, prefix: str = '') -> Iterator[tuple[str, Field[Any], Any]]:

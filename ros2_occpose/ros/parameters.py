@@ -20,7 +20,8 @@ from ..errors import ConfigError
 
 C = TypeVar('C')
 UNBOUNDED = 1e9
-LIVE = ('publish.', 'no_image_after_s')      # what may change while the node is configured
+# What may change while the node is configured.
+LIVE = ('publish.', 'no_image_after_s', 'bridges.follow_id')
 
 
 class Parameters:

@@ -20,6 +20,7 @@ from ros2_occpose.config import PipelineConfig, override
 from ros2_occpose.errors import CameraError, InputError, ModelError, OccposeError, ShapeError
 from ros2_occpose.geometry import Camera
 from ros2_occpose.ros import filters
+from ros2_occpose.ros.bridges.load import Bridges, load_bridges
 from ros2_occpose.ros.camera_pose import CameraPose, load_camera_pose
 from ros2_occpose.ros.conversions import NS_PER_S
 from ros2_occpose.ros.frames import FrameMaker, PeopleError
@@ -97,6 +98,7 @@ class PoseNode(LifecycleNode):
         self._forwarding = forward_library_log(self._log)
         self._pipeline: LivePipeline | None = None
         self._outputs: Outputs | None = None
+        self._bridges = Bridges()
         self._active: Active | None = None
         self._last: Frame | None = None
         self._activated = False         # by the lifecycle
@@ -155,6 +157,7 @@ class PoseNode(LifecycleNode):
     def _configure(self) -> None:
         self._outputs = Outputs(self, self._settings.node.world_frame, self._log.info)
         try:
+            self._bridges = load_bridges(self, self._settings.node)
             self._pipeline = self._load(self._pipeline_config())
         except BaseException:
             self._cleanup()
@@ -233,6 +236,7 @@ class PoseNode(LifecycleNode):
 
     def _cleanup(self) -> None:
         self._pipeline = None
+        self._bridges.close()
         if self._outputs is not None:
             self._outputs.close()
             self._outputs = None
@@ -249,6 +253,7 @@ class PoseNode(LifecycleNode):
             people = pipeline(frame)
             humans = outputs.humans(people, question.frame_id or 'camera')
             self._health.answered(humans.latency_s)
+            self._bridges.publish(humans, frame, self._settings.node.bridges)
             publish = self._settings.node.publish
             outputs.pictures(humans, frame, publish)
             if publish.stats:
@@ -286,6 +291,7 @@ class PoseNode(LifecycleNode):
             self._pipeline.reset()
         if self._outputs is not None and self.context.ok():
             self._outputs.clear()
+            self._bridges.clear()
 
     # --- health, on the executor's thread -------------------------------------------------
 
@@ -312,6 +318,7 @@ class PoseNode(LifecycleNode):
         silent_s = monotonic() - inputs.last_image_s
         if silent_s < self._settings.node.no_image_after_s:
             return
+        self._bridges.clear()           # or a costmap keeps its people for ever
         publishers = self.count_publishers(inputs.image_topic)
         missing = 'camera, or remap `image`' if inputs.what == 'images' else (
             'detector, or remap `people_2d`')
