@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from borrowed_interfaces import CannotBuildError, borrow
 from processes import Process
 
 
@@ -18,3 +19,12 @@ def run(tmp_path: Path, ros_domain: None) -> Iterator[Callable[..., Process]]:
     yield start
     for process in processes:
         process.kill()
+
+
+@pytest.fixture(scope='session')
+def borrowed() -> None:
+    """people_msgs, vision_msgs and hri_msgs can be imported."""
+    try:
+        borrow()
+    except CannotBuildError as error:
+        pytest.skip(f'needs people_msgs, vision_msgs and hri_msgs, or to build them: {error}')

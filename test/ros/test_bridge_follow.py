@@ -1,59 +1,19 @@
 """The followed person as Nav2 reads it: one pose and one frame, of one person until lost."""
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pytest
-from bench import Bench, ScriptedPipeline
+from actors import SCENE, Actors, start
 from geometry_msgs.msg import PoseStamped
-from scene import PERFECT, Scene, driving, make_scene
-from scipy.spatial.transform import Rotation
 from tf2_msgs.msg import TFMessage
-from walker import Walker
 
-from ros2_occpose.msg import HumanArray
 from ros2_occpose.recording.messages import humans_from
 from ros2_occpose.ros.conversions import stamp_of
-from ros2_occpose.types import Frame, People, TrackState
-
-# Person 1 stands at 6 m, person 2 at 4 m, while the camera drives past them.
-SCENE = make_scene([Walker([(0, 6, 1), (9, 6, 1)]), Walker([(0, 4, -1), (9, 4, -1)])],
-                   camera_path=driving(velocity=(0.2, 0.3)), seconds=2.0, fps=5, noise=PERFECT)
-FACING_CAMERA = np.array([0.0, 0.0, 0.0, 1.0])     # half a turn about z
-
-
-class Actors(ScriptedPipeline):
-    """Says of each person in which state they are, frame by frame."""
-
-    def __init__(self, scene: Scene) -> None:
-        super().__init__(scene)
-        self.states: dict[int, TrackState] = {}
-
-    def __call__(self, frame: Frame) -> People:
-        people = super().__call__(frame)
-        ids = people.tracks.ids.tolist()
-        states = np.array([self.states.get(i, TrackState.TRACKED) for i in ids])
-        tracks = replace(people.tracks, states=states)
-        return replace(people, poses=replace(people.poses, tracks=tracks),
-                       root_quat_wxyz=np.tile(FACING_CAMERA, (len(ids), 1)))
-
-
-def numbers(pose: np.ndarray) -> list[float]:
-    return [*pose[:3, 3].tolist(), *Rotation.from_matrix(pose[:3, :3]).as_quat().tolist()]
-
-
-def start(actors: Actors, **parameters: Any) -> Bench:
-    mount = numbers(SCENE.moment(0).world_from_camera)
-    bench = Bench(lambda config: actors, camera_pose='static', camera_mount=mount,
-                  **parameters)
-    bench.listen(HumanArray, 'humans')
-    return bench
+from ros2_occpose.types import TrackState
 
 
 def test_one_person_is_followed_until_lost() -> None:
-    actors = Actors(SCENE)
+    actors = Actors()
     with start(actors, bridges__follow='nearest', publish__tf=False) as bench:
         poses = bench.listen(PoseStamped, 'detected_dynamic_pose')
         frames = bench.listen(TFMessage, '/tf')
@@ -81,7 +41,7 @@ def test_one_person_is_followed_until_lost() -> None:
 def test_an_id_is_followed_and_may_change_while_the_node_runs() -> None:
     from rclpy.parameter import Parameter
 
-    with start(Actors(SCENE), bridges__follow='id', bridges__follow_id=7) as bench:
+    with start(Actors(), bridges__follow='id', bridges__follow_id=7) as bench:
         poses = bench.listen(PoseStamped, 'detected_dynamic_pose')
         bench.connect()
         bench.wait(lambda: bench.peer.count_publishers('detected_dynamic_pose'), 'discovery')
@@ -95,7 +55,7 @@ def test_an_id_is_followed_and_may_change_while_the_node_runs() -> None:
 
 
 def test_no_bridge_is_on_unless_asked_for() -> None:
-    with start(Actors(SCENE)) as bench:
+    with start(Actors()) as bench:
         bench.connect()
         bench.ask(SCENE.moment(0))
         topics = {publisher.topic_name for publisher in bench.node.publishers}
