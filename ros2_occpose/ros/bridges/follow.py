@@ -10,7 +10,7 @@ from ...geometry import se3
 from ...recording.humans import Humans
 from ...types import Frame
 from ..conversions import header, pose_message
-from .parts import Publishers, required, transform_message
+from .parts import Publishers, required, transforms
 from .selection import Selection
 from .upright import up_of, upright_rotations
 
@@ -39,12 +39,12 @@ class FollowBridge:
         row = self._selection(humans, eye, config.follow, config.follow_id)
         if row is None:
             return
-        [rotation] = upright_rotations(humans.root_quat_wxyz[[row]], up_of(humans))
-        pose = se3(rotation, humans.root[row])
+        rotations = upright_rotations(humans.root_quat_wxyz[[row]], up_of(humans))
+        pose = se3(rotations[0], humans.root[row])
         self._pose.publish(PoseStamped(
             header=header(humans.stamp_ns, humans.frame_id), pose=pose_message(pose)))
-        self._tf.publish(self._tf_type(transforms=[
-            transform_message(humans.stamp_ns, humans.frame_id, FRAME, pose)]))
+        self._tf.publish(self._tf_type(transforms=transforms(
+            humans.stamp_ns, humans.frame_id, [FRAME], rotations, humans.root[[row]])))
 
     def clear(self) -> None:
         """Choose anew."""

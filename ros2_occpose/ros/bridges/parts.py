@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from geometry_msgs.msg import Point, Transform, TransformStamped, Vector3
+from geometry_msgs.msg import Point, Quaternion, Transform, TransformStamped, Vector3
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -12,10 +13,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from ...config import BridgesConfig
 from ...errors import ConfigError
-from ...geometry import Floats
+from ...geometry import Floats, quat_wxyz_from_matrix
 from ...recording.humans import Humans
 from ...types import Frame
-from ..conversions import header, message_class, pose_message
+from ..conversions import header, message_class
 
 DEPTH = 10
 
@@ -80,12 +81,15 @@ def point(xyz: Floats) -> Point:
     return Point(x=x, y=y, z=z)
 
 
-def transform_message(stamp_ns: int, parent: str, child: str,
-                      parent_from_child: Floats) -> TransformStamped:
-    """geometry_msgs/TransformStamped of (4, 4)."""
-    pose = pose_message(parent_from_child)
-    at = pose.position
-    return TransformStamped(
-        header=header(stamp_ns, parent), child_frame_id=child,
-        transform=Transform(translation=Vector3(x=at.x, y=at.y, z=at.z),
-                            rotation=pose.orientation))
+def transforms(stamp_ns: int, parent: str, children: Sequence[str], rotations: Floats,
+               places: Floats) -> list[TransformStamped]:
+    """Frames of `children` in `parent`: rotations (N, 3, 3), places (N, 3) [m]."""
+    found = []
+    numbers = zip(children, quat_wxyz_from_matrix(rotations).tolist(), places.tolist(),
+                  strict=True)
+    for child, (w, qx, qy, qz), (x, y, z) in numbers:
+        found.append(TransformStamped(
+            header=header(stamp_ns, parent), child_frame_id=child,
+            transform=Transform(translation=Vector3(x=x, y=y, z=z),
+                                rotation=Quaternion(x=qx, y=qy, z=qz, w=w))))
+    return found

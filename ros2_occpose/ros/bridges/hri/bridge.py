@@ -8,12 +8,12 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 
 from ....config import BridgesConfig
-from ....geometry import Floats, invert, matrix_from_quat_wxyz, se3
+from ....geometry import Floats, invert, matrix_from_quat_wxyz, transform
 from ....recording.humans import Humans
 from ....skeleton import H36M17
 from ....types import CameraPoseSource, Frame, TrackState
 from ...conversions import header
-from ..parts import Publishers, required, transform_message
+from ..parts import Publishers, required, transforms
 from ..selection import believed
 from .image import regions, skeleton_2d
 from .kinematics import body_rotations, head_rotations, heights, joint_angles
@@ -63,11 +63,11 @@ class HriBridge:
         self._meet_and_part(here)
         seen = here.select(np.flatnonzero(here.states == TrackState.TRACKED))
         self._say_who(humans.stamp_ns, here, seen)
-        transforms = self._bodies(seen, frame)
+        frames = self._bodies(seen, frame)
         if humans.camera_pose != CameraPoseSource.NONE:
-            transforms += _persons(here)
-        if transforms:
-            self._tf.publish(self._tf_type(transforms=transforms))
+            frames += _persons(here)
+        if frames:
+            self._tf.publish(self._tf_type(transforms=frames))
         for i, human_id in enumerate(here.ids.tolist()):
             is_seen = here.states[i] == TrackState.TRACKED
             sure = 1.0 if is_seen else min(float(here.confidence[i]), HIDDEN)
@@ -115,18 +115,16 @@ class HriBridge:
         bodies, _ = body_rotations(seen.joints, torso)
         angles = joint_angles(seen.joints, torso)
         boxes, points = regions(seen, frame.camera), skeleton_2d(seen, frame.camera)
-        pose = frame.world_from_camera
-        camera_from_frame: Floats = np.eye(4) if pose is None else invert(pose)
-        transforms = []
         for i, human_id in enumerate(seen.ids.tolist()):
             topics = self._known[human_id].body
             topics.in_image(seen.stamp_ns, seen.camera_frame, boxes[i],
                             float(seen.confidence[i]), points[i], frame.image)
             topics.posture(seen.stamp_ns, angles[i])
-            transforms.append(transform_message(
-                seen.stamp_ns, seen.camera_frame, f'body_b{human_id}',
-                camera_from_frame @ se3(bodies[i], seen.root[i])))
-        return transforms
+        pose = frame.world_from_camera
+        camera_from_frame: Floats = np.eye(4) if pose is None else invert(pose)
+        return transforms(seen.stamp_ns, seen.camera_frame, [f'body_b{i}' for i in seen.ids],
+                          camera_from_frame[:3, :3] @ bodies,
+                          transform(camera_from_frame, seen.root))
 
 
 def _persons(here: Humans) -> list[TransformStamped]:
@@ -134,7 +132,5 @@ def _persons(here: Humans) -> list[TransformStamped]:
     if not len(here):
         return []
     rotations = head_rotations(here.joints, matrix_from_quat_wxyz(here.root_quat_wxyz))
-    places = here.joints[:, _FACE].mean(1)
-    return [transform_message(here.stamp_ns, here.frame_id, f'person_p{human_id}',
-                              se3(rotations[i], places[i]))
-            for i, human_id in enumerate(here.ids.tolist())]
+    return transforms(here.stamp_ns, here.frame_id, [f'person_p{i}' for i in here.ids],
+                      rotations, here.joints[:, _FACE].mean(1))
