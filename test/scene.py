@@ -84,6 +84,14 @@ def driving(velocity: tuple[float, float] = (0.0, 0.8), start: tuple[float, floa
         np.full_like(t, np.radians(yaw_deg))))
 
 
+def passing(metres: float = 1.0, sweep_deg: float = 14.0, seconds: float = 6.0,
+            height: float = 1.0, pitch_deg: float = 3.0) -> CameraPath:
+    """A robot that drives `metres` across what it looks at, and looks left and right meanwhile."""
+    return _moving(height, pitch_deg, lambda t: (
+        0.75 * metres * (t / seconds - 0.4), 0.65 * metres * (t / seconds - 0.4),
+        np.radians(sweep_deg) * np.sin(1.6 * t)))
+
+
 def handheld(seed: int = 0, height: float = 1.5, pitch_deg: float = 5.0, metres: float = 0.04,
              degrees: float = 2.5) -> CameraPath:
     """A camera in a hand: every degree of freedom wobbles with three sines of 0.3 to 2 Hz."""
