@@ -168,8 +168,10 @@ def test_a_joint_of_hidden_parts_is_hidden(tmp_path: Path) -> None:
     states = np.zeros((FRAMES, 17), int)
     states[2, COCO17.index('left_hip')] = JointState.OUT_OF_VIEW
     path = tmp_path / 'a.npz'
-    np.savez(path, joints=COCO, skeleton='coco17', fps=FPS, joint_states=states)
-    found = read_reference([path]).states
+    np.savez(path, joints=COCO, skeleton='coco17', fps=FPS, joint_states=states, frame_id='map')
+    reference = read_reference([path])
+    found = reference.states
+    assert reference.frame_id == 'map'
     assert found is not None
     assert found[2, 0, H36M17.index('hip')] == JointState.OUT_OF_VIEW
     assert found[2, 0, H36M17.index('left_hip')] == JointState.OUT_OF_VIEW

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        help='of a file that does not say')
     group.add_argument('--max-shift', type=float, metavar='S',
                        help='how far off the clock of the reference may be; 0: it is right '
-                       '(default: 0.5, of truth 0)')
+                       '(default: 0.5, or 0 if the reference names its frame)')
     group.add_argument('--align', choices=('auto', 'none', 'rigid'), default='auto',
                        help='auto: one rigid motion, unless the reference says that its frame is '
                        "the recording's (default: auto)")
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _options(args: argparse.Namespace) -> Options:
     from ..errors import ConfigError
-    from ..evaluation.bag.comparison import FILE_BOUND_S, Options
+    from ..evaluation.bag.comparison import Options
 
     for name in ('gate', 'reference_fps'):
         value = getattr(args, name)
@@ -92,11 +92,9 @@ def _options(args: argparse.Namespace) -> Options:
                               f'got {value:g}.')
     if args.max_shift is not None and not args.max_shift >= 0:
         raise ConfigError(f'Expected 0 or more seconds for --max-shift, got {args.max_shift:g}.')
-    bound_s = 0.0 if args.reference == [_TRUTH] else FILE_BOUND_S
     gate = {} if args.gate is None else {'gate_m': args.gate}
-    return Options(max_shift_s=bound_s if args.max_shift is None else args.max_shift,
-                   align=args.align, remembered_s=pipeline_config(args).tracking.max_gap_s,
-                   **gate)
+    return Options(max_shift_s=args.max_shift, align=args.align,
+                   remembered_s=pipeline_config(args).tracking.max_gap_s, **gate)
 
 
 def _reference(args: argparse.Namespace) -> Reference:

@@ -26,10 +26,10 @@ _HIDDEN_SHARE = 0.5         # of the compared joints, from which a person counts
 class Options:
     """How a reference is laid over a recording."""
 
-    max_shift_s: float = 0.0                        # of its clock
-    align: str = 'auto'                             # one of ALIGNMENTS
-    gate_m: float = GATE_M                          # hips farther apart are other people's
-    remembered_s: float = TrackingConfig.max_gap_s  # how long hidden people must be known
+    max_shift_s: float | None = None    # of its clock; None: 0 if it names its frame, else 0.5
+    align: str = 'auto'                 # one of ALIGNMENTS
+    gate_m: float = GATE_M              # hips farther apart are other people's
+    remembered_s: float = TrackingConfig.max_gap_s      # how long hidden people must be known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,10 @@ def compare(said: Sequence[Said], frame_id: str, reference: Reference,
     """
     if not said:
         raise DataError('Expected frames in the recording, got none.')
-    clock = set_clock(said, reference, options.max_shift_s)
+    bound_s = options.max_shift_s
+    if bound_s is None:             # who knows the frame of reference knows the time
+        bound_s = FILE_BOUND_S if reference.frame_id is None else 0.0
+    clock = set_clock(said, reference, bound_s)
     timed = reference.shifted(round(clock.shift_s * SECOND_NS))
     shared = [s for s in said if timed.covers(np.array([s.stamp_ns]))[0]]
     if not shared:

@@ -77,7 +77,7 @@ def expected_people(states: Ints | None, there: Bools, stamps_ns: Ints,
 
 def keep_ids(said: Sequence[Said], rows: Rows, hips: Floats, expected: Bools, fresh: Ints,
              gate_m: float) -> IdScore:
-    """IDF1, MOTA and id switches over the people expected.
+    """IDF1, MOTA and id switches over the people expected; NaN where nobody is.
 
     An answer that matches somebody who is there but not expected is neither right nor wrong.
 
@@ -89,6 +89,8 @@ def keep_ids(said: Sequence[Said], rows: Rows, hips: Floats, expected: Bools, fr
         fresh: How often the recording started afresh before each frame, (T,); ids begin anew.
         gate_m: See there.
     """
+    if not expected.any():
+        return IdScore(float('nan'), float('nan'), 0)
     tally = IdTally()
     for t, one in enumerate(said):
         if t and fresh[t] != fresh[t - 1]:

@@ -21,6 +21,7 @@ from .skeletons import SECOND_NS, Reference, in_order, states_to_h36m, to_h36m
 TOPIC_TYPE = f'{PACKAGE}/msg/HumanArray'
 TRUTH = 'truth'
 SUFFIXES = ('.trc', '.csv', '.jsonl', '.npz')
+_NPZ_ABOUT = ('stamps_ns', 'fps', 'skeleton', 'joint_states', 'frame_id')
 _NPZ_JOINTS = ('joints_world', 'joints', 'xyz_world_m', 'joints_camera')
 
 Row = tuple[int, list[str], Floats, Ints | None]
@@ -98,11 +99,14 @@ def _stamps(seconds: Floats | None, frames: int, fps: float | None, path: Path) 
 
 
 def _from_npz(path: Path, fps: float | None) -> Reference:
-    """Arrays `joints_world` (T, P, J, 3) or (T, J, 3), `stamps_ns` or `fps`, `skeleton`."""
+    """Arrays `joints_world` (T, P, J, 3) or (T, J, 3), `stamps_ns` or `fps`.
+
+    They may be joined by `skeleton` (else h36m17), `joint_states` (T, P, J) and `frame_id`.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files
-                     if name in (*_NPZ_JOINTS, 'stamps_ns', 'fps', 'skeleton', 'joint_states')}
+                     if name in (*_NPZ_JOINTS, *_NPZ_ABOUT)}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(f'Cannot read the reference {path}: {error}.') from error
     names = [name for name in _NPZ_JOINTS if name in found]
@@ -120,7 +124,7 @@ def _from_npz(path: Path, fps: float | None) -> Reference:
         states = states_to_h36m(states.reshape(joints.shape[:-1]), skeleton)
     return Reference(stamps_ns=found.get('stamps_ns', stamps), joints=to_h36m(joints, skeleton),
                      people=tuple(str(i) for i in range(joints.shape[1])), states=states,
-                     frame_id=None, kind='NPZ')
+                     frame_id=str(found['frame_id']) if 'frame_id' in found else None, kind='NPZ')
 
 
 def _skeleton_of(found: dict[str, np.ndarray], joints: Floats, path: Path) -> Skeleton:

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from ...types import Floats, Ints
+from ...skeleton import H36M17
+from ...types import Bools, Floats, Ints
 from .skeletons import HIP, SECOND_NS, Reference, Said
 
-LEAST_LIKENESS = 0.5        # correlation below which a shift is not believed
+LEAST_LIKENESS = 0.6        # correlation below which a shift is not believed
+MOST_OF_OVERLAP = 0.25      # part of the time in common, beyond which a shift is chance
 LEAST_FRAMES = 20           # that must overlap
 _STEPS_A_FRAME = 2          # of the search
-_LONGEST = 12               # ids that are compared; shorter ones add little
+_LONGEST = 6                # ids that are compared; shorter ones add little
+_MOST_FRAMES = 1500         # of each that are compared: the first ones
+_MOVING = H36M17.indices('hip', 'thorax', *(
+    f'{side}_{name}' for side in ('left', 'right')
+    for name in ('knee', 'ankle', 'elbow', 'wrist')))        # the others move with these
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ def set_clock(said: Sequence[Said], reference: Reference, bound_s: float) -> Clo
     Args:
         said: Of the recording.
         reference: With stamps of its own.
-        bound_s: How far off the clock may be; 0: it is the same.
+        bound_s: How far off the clock may be; 0: it is the same. Of short recordings less is
+            searched: a quarter of the time in common.
     """
     if bound_s <= 0:
         return Clock(0.0, False, 0.0, float('nan'))
@@ -47,6 +54,8 @@ def set_clock(said: Sequence[Said], reference: Reference, bound_s: float) -> Clo
                  or reference.stamps_ns[-1] < stamps.min() - bound_s * SECOND_NS)
     start_ns = int(stamps.min() - reference.stamps_ns[0]) if apart else 0
     moved = reference.shifted(start_ns)
+    common_ns = min(stamps.max(), moved.stamps_ns[-1]) - max(stamps.min(), moved.stamps_ns[0])
+    bound_s = min(bound_s, max(MOST_OF_OVERLAP * float(common_ns) / SECOND_NS, 0.0))
     period_s = max(float(np.median(np.abs(np.diff(stamps)))) / SECOND_NS, 1e-3)
     step_s = period_s / _STEPS_A_FRAME
     steps = int(bound_s / step_s)
@@ -78,22 +87,23 @@ def _tracks(said: Sequence[Said], reference: Reference) -> list[tuple[Ints, Floa
             rows.setdefault(i, []).append((one.stamp_ns, joints))
     longest = sorted(rows.values(), key=len, reverse=True)[:_LONGEST]
     return [(np.array([stamp for stamp, _ in row]),
-             features(np.array([joints for _, joints in row])[:, reference.given],
-                      np.array([joints[HIP] for _, joints in row])))
-            for row in longest if len(row) >= LEAST_FRAMES]
+             features(np.array([joints for _, joints in row]), reference.given))
+            for row in (rows[:_MOST_FRAMES] for rows in longest) if len(row) >= LEAST_FRAMES]
 
 
-def features(joints: Floats, hip: Floats) -> Floats:
+def features(joints: Floats, given: Bools) -> Floats:
     """Numbers that tell a motion whatever the frame of reference, (S, F) [m].
 
     Args:
-        joints: (S, J, 3).
-        hip: (S, 3).
+        joints: (S, 17, 3).
+        given: Which joints may be used, (17,).
     """
-    first, second = np.triu_indices(joints.shape[1], 1)
-    apart = np.linalg.norm(joints[:, first] - joints[:, second], axis=-1)
-    went = np.zeros((len(hip), 1))
-    went[2:-2, 0] = np.linalg.norm(hip[4:] - hip[:-4], axis=-1)
+    used = [joint for joint in _MOVING if given[joint]]
+    first, second = np.triu_indices(len(used), 1)
+    moving = joints[:, used]
+    apart = np.linalg.norm(moving[:, first] - moving[:, second], axis=-1)
+    went = np.zeros((len(joints), 1))
+    went[2:-2, 0] = np.linalg.norm(joints[4:, HIP] - joints[:-4, HIP], axis=-1)
     return np.concatenate([apart, went], axis=1)
 
 
@@ -105,8 +115,7 @@ def _likeness(tracks: Sequence[tuple[Ints, Floats]], reference: Reference, lag_s
     for row, (stamps, motion) in enumerate(tracks):
         joints, _ = shifted.at(stamps)
         for column in range(len(reference.people)):
-            person = joints[:, column]
-            other = features(person[:, reference.given], person[:, HIP])
+            other = features(joints[:, column], reference.given)
             both = np.isfinite(motion).all(1) & np.isfinite(other).all(1)
             if both.sum() >= LEAST_FRAMES:
                 alike[row, column] = _correlation(motion[both], other[both])
