@@ -62,12 +62,14 @@ def test_the_reference_lies_on_the_people_in_the_image(written: tuple[int, Path]
                                                        folder: Path) -> None:
     number, out = written
     reference = read_reference([out / 'reference.npz'])
-    pixels = load_camera(out / 'camera.yaml').project(reference.joints)     # (T, 2, 17, 2)
+    camera = load_camera(out / 'camera.yaml')
+    limbs = reference.joints[..., H36M17.indices(*LIMBS), :]                # (T, 2, L, 3)
     with np.load(folder / 'pseudo_gt_triangulated.npz') as arrays:
         found = arrays['kp2d'][:FRAMES, number - 1]
-    off = np.linalg.norm(pixels[..., H36M17.indices(*LIMBS), :]
-                         - found[..., COCO17.indices(*LIMBS), :2], axis=-1)
-    assert np.nanmedian(off) < 20                       # of 1920: what triangulation leaves
+    off_px = np.linalg.norm(
+        camera.project(limbs) - found[..., COCO17.indices(*LIMBS), :2], axis=-1)
+    off_m = off_px * limbs[..., 2] / camera.focal_px
+    assert np.nanmedian(off_m) < 0.05                   # what triangulation leaves
     assert reference.frame_id == 'camera'
     assert 'head' not in reference.compared
     assert reference.states is not None
