@@ -7,13 +7,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from time import perf_counter
 
 from .config import PipelineConfig
 from .detection import load_detector, load_visibility
 from .errors import InputError
-from .inference import open_model
+from .inference import Models
 from .lifting import load_lifter
 from .tracking import load_tracker
 from .trajectory import load_trajectory
@@ -23,15 +22,16 @@ logger = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """Frames in, people out.
+    """Frames in, people out; `shared` are the networks of other pipelines too.
 
     Raises:
         ConfigError, ModelError: The configuration cannot work or a model is missing.
     """
 
-    def __init__(self, config: PipelineConfig | None = None) -> None:
+    def __init__(self, config: PipelineConfig | None = None,
+                 shared: Models | None = None) -> None:
         self.config = config or PipelineConfig()
-        models = partial(open_model, device=self.config.device, threads=self.config.threads)
+        models = (shared or Models()).on(self.config.device, self.config.threads)
         self._detect = load_detector(self.config.detection, models)
         self._visibility = load_visibility(self.config.detection)
         self._track = load_tracker(self.config.tracking)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from ros2_occpose.config import PipelineConfig, override
 from ros2_occpose.errors import CameraError, InputError, ModelError, OccposeError, ShapeError
 from ros2_occpose.geometry import Camera
+from ros2_occpose.inference import Models
 from ros2_occpose.ros import filters
 from ros2_occpose.ros.bridges.load import Bridges, load_bridges
 from ros2_occpose.ros.camera_pose import CameraPose, load_camera_pose
@@ -28,7 +29,7 @@ from ros2_occpose.ros.health import Faults, Health
 from ros2_occpose.ros.inputs import Inputs, Question
 from ros2_occpose.ros.outputs import Outputs
 from ros2_occpose.ros.parameters import Parameters
-from ros2_occpose.ros.running import forward_library_log, run_node, stop_forwarding
+from ros2_occpose.ros.running import forward_library_log, run_nodes, stop_forwarding
 from ros2_occpose.ros.waiting import PoseQueue
 from ros2_occpose.ros.worker import Worker
 from ros2_occpose.types import Frame, People
@@ -51,11 +52,11 @@ class LivePipeline(Protocol):
         """Forget everybody."""
 
 
-def load_pipeline(config: PipelineConfig) -> LivePipeline:
+def load_pipeline(config: PipelineConfig, models: Models | None = None) -> LivePipeline:
     """The real one, models loaded and warm."""
     from ros2_occpose.pipeline import Pipeline
 
-    pipeline = Pipeline(config)
+    pipeline = Pipeline(config, models)
     camera = Camera.from_hfov(640, 480, 60.0)
     pipeline(Frame(stamp_ns=0, image=np.zeros((480, 640, 3), np.uint8), camera=camera))
     pipeline.reset()
@@ -150,6 +151,8 @@ class PoseNode(LifecycleNode):
             self._faults(kind, f'{step.__name__.strip("_")} failed: {error}')
             return FAILURE
         except Exception:      # rclpy would swallow it without a word
+            if not self.context.ok():
+                return FAILURE           # told to stop in the middle of it
             self._faults('internal', traceback.format_exc())
             return FAILURE
         return SUCCESS
@@ -344,12 +347,12 @@ def _kind(error: OccposeError) -> str:
 def main() -> int:
     """Run the node until it is told to stop."""
 
-    def make() -> PoseNode:
+    def make() -> Iterator[PoseNode]:
         node = PoseNode()
+        yield node
         node.start()
-        return node
 
-    return run_node(make)
+    return run_nodes(make)
 
 
 if __name__ == '__main__':

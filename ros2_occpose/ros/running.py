@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import rclpy
@@ -17,6 +17,7 @@ from rclpy.node import Node
 from ..errors import ModelError, OccposeError
 from ..resources import NAME, resource
 
+WATCH_S, LEAVE_S = 0.1, 1.0     # while nodes are made: between looks, until patience ends
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')   # Jazzy, Kilted
 
 
@@ -29,18 +30,35 @@ class Closable(Protocol):
 
 
 def run_node(make: Callable[[], Node], arguments: Sequence[str] | None = None) -> int:
-    """Spin a node until SIGINT, SIGTERM or until it shuts the context down itself.
+    """Spin one node; see `run_nodes`."""
+
+    def only() -> Iterator[Node]:
+        yield make()
+
+    return run_nodes(only, arguments)
+
+
+def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | None = None) -> int:
+    """Spin nodes until SIGINT, SIGTERM or until one shuts the context down itself.
+
+    Args:
+        make: Yields the nodes; what takes long, such as loading networks, comes after the yield.
+        arguments: Of the command line; those of the process if not given.
 
     Returns:
-        0, or 2 where the node cannot be made; the reason is printed.
+        0, or 2 where a node cannot be made; the reason is printed.
     """
     use_dds_profile()
     rclpy.init(args=arguments)
-    node: Node | None = None
-    executor = SingleThreadedExecutor()
+    nodes: list[Node] = []
+    executor, ready = SingleThreadedExecutor(), threading.Event()
+    watch = threading.Thread(target=_leave_while_loading, args=(ready,), daemon=True)
+    watch.start()
     try:
-        node = make()
-        executor.add_node(node)
+        for node in make():
+            nodes.append(node)
+            executor.add_node(node)
+        ready.set()
         executor.spin()
     except OccposeError as error:
         print(f'error: {error}', file=sys.stderr)
@@ -51,19 +69,35 @@ def run_node(make: Callable[[], Node], arguments: Sequence[str] | None = None) -
         if rclpy.ok():
             raise              # else it was told to stop in the middle of a callback
     finally:
+        ready.set()
         # In this order: otherwise rclpy ends the process with "terminate called".
         executor.shutdown()
-        if isinstance(node, Closable):
-            node.close()
+        for node in nodes:
+            if isinstance(node, Closable):
+                node.close()
         rclpy.try_shutdown()
-        if node is not None:
+        for node in nodes:
             node.destroy_node()
+        watch.join()
     if threading.active_count() > 1:
         # A thread inside a long call of a network cannot be stopped, nor may Python end under it.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        _leave()
     return 0
+
+
+def _leave_while_loading(ready: threading.Event) -> None:
+    """End the process if it is told to stop while a library loads a network and hears nothing."""
+    while not ready.wait(WATCH_S):
+        if not rclpy.ok():
+            if not ready.wait(LEAVE_S):
+                _leave()
+            return
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def use_dds_profile() -> None:

@@ -1,8 +1,12 @@
 """The live node with a script for a pipeline, as a process: `scripted_node.py [PEOPLE [SECONDS]]`.
 
-SECONDS is how long the pipeline takes. `scripted_node.py broken` has a model that is not there.
+SECONDS is how long the pipeline takes. `scripted_node.py broken` has a model that is not there,
+`slow` and `deaf` are still loading theirs when they are told to stop.
 """
+import ctypes
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -15,22 +19,30 @@ from scene import crowd  # noqa: E402
 from ros2_occpose.config import PipelineConfig  # noqa: E402
 from ros2_occpose.inference import load_session  # noqa: E402
 from ros2_occpose.ros.pose_node import PoseNode  # noqa: E402
-from ros2_occpose.ros.running import run_node  # noqa: E402
+from ros2_occpose.ros.running import run_nodes  # noqa: E402
 
 
 def main(people: str = '2', seconds: str = '0') -> int:
     def load(config: PipelineConfig) -> ScriptedPipeline:
         if people == 'broken':
             load_session(Path('no_such_model.onnx'))
+        if people == 'slow':
+            print('Loading for five seconds', flush=True)
+            time.sleep(5)
+        if people == 'deaf':
+            print('Loading for ever', flush=True)
+            mutex, lock = ctypes.create_string_buffer(256), ctypes.CDLL(None).pthread_mutex_lock
+            lock(mutex)
+            lock(mutex)                     # no signal interrupts this
         scene = crowd(int(people), seconds=4, fps=2)
         return ScriptedPipeline(scene, float(seconds))
 
-    def make() -> PoseNode:
+    def make() -> Iterator[PoseNode]:
         node = PoseNode(load)
+        yield node
         node.start()
-        return node
 
-    return run_node(make)
+    return run_nodes(make)
 
 
 if __name__ == '__main__':

@@ -31,6 +31,18 @@ def test_a_node_that_could_not_be_configured_stays_and_stops_cleanly(run: Run) -
     assert node.stop(signal.SIGTERM) == 0, node.said
 
 
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('load', ['slow', 'deaf'])
+def test_a_node_that_loads_its_models_stops_cleanly(run: Run, load: str,
+                                                    how: signal.Signals) -> None:
+    node = run(SCRIPTED_NODE, load)
+    node.wait_for('Loading for')
+    time.sleep(0.2)
+    assert node.stop(how) == 0, node.said
+    assert 'terminate called' not in node.said
+    assert 'Traceback' not in node.said
+
+
 @pytest.mark.parametrize(('module', 'argument', 'text'), [
     ('pose_node', 'device:=abacus', 'error: PipelineConfig.device expects one of auto, cpu'),
     ('pose_node', 'tracking.min_hits:=many', 'error: Parameter tracking.min_hits: expected int'),

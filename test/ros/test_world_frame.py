@@ -55,7 +55,7 @@ def odometry(path: CameraPath, late_s: float) -> Iterator[Odometry]:
 
 def world_roots(pipeline: LivePipeline, path: CameraPath, late_s: float = 0.0
                 ) -> dict[tuple[int, int], tuple[Floats, float]]:
-    """(image, person) -> where the node says that the pelvis is, and the distance to the camera."""
+    """(image, person) -> where the node puts the pelvis, and the distance to the camera [m]."""
     pipeline.reset()
     numbers = [*MOUNT[:3, 3].tolist(), *Rotation.from_matrix(MOUNT[:3, :3]).as_quat().tolist()]
     scene, found = scene_seen_by(path), {}

@@ -1,0 +1,77 @@
+"""Two cameras in one process: each has its topics, and both have the same networks."""
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from processes import Process
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from ros2_occpose.config import PipelineConfig
+from ros2_occpose.errors import ModelError
+from ros2_occpose.inference import Models
+from ros2_occpose.msg import HumanArray
+from ros2_occpose.ros import cameras_node
+
+Run = Callable[..., Process]
+CAMERA = str(Path(__file__).with_name('latency.py'))
+NODE = ('-m', 'ros2_occpose.ros.cameras_node')
+
+
+def test_two_cameras(run: Run) -> None:
+    try:
+        Models().on('cpu', 1)(PipelineConfig().lifting.lifter)
+    except ModelError as error:
+        pytest.skip(f'needs the models: {error}')
+    node = run(*NODE, 'front', 'rear', '--ros-args', '-p', 'threads:=1')
+    for name in ('front', 'rear'):
+        node.wait_for(f'Listening to /{name}/image and /{name}/camera_info')
+        run(CAMERA, 'camera', '--ros-args', '-r', f'__ns:=/{name}')
+    context = Context()
+    context.init()
+    listener = Node('listener', context=context)
+    heard = dict.fromkeys(('front', 'rear'), 0)
+
+    def hear(name: str) -> None:
+        heard[name] += 1
+
+    for name in heard:
+        listener.create_subscription(HumanArray, f'/{name}/humans',
+                                     lambda message, name=name: hear(name), 10)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(listener)
+    deadline = time.monotonic() + 20
+    while min(heard.values()) < 5 and time.monotonic() < deadline:
+        executor.spin_once(timeout_sec=0.2)
+    executor.shutdown()
+    context.try_shutdown()
+    listener.destroy_node()
+    assert min(heard.values()) >= 5, f'{heard}: {node.said}'
+    assert node.stop(signal.SIGINT) == 0, node.said
+    assert 'Traceback' not in node.said
+
+
+def test_both_get_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    class FakeNode:
+        def __init__(self, load: Callable[[PipelineConfig], object], namespace: str) -> None:
+            self.load, self.namespace = load, namespace
+
+        def start(self) -> None:
+            got[self.namespace] = self.load(PipelineConfig())
+
+    got: dict[str, object] = {}
+    monkeypatch.setattr(cameras_node, 'PoseNode', FakeNode)
+    monkeypatch.setattr(cameras_node, 'load_pipeline', lambda config, models: models)
+    assert len(list(cameras_node.make_nodes(['front', 'rear']))) == 2
+    assert isinstance(got['front'], Models)
+    assert got['front'] is got['rear']
+
+
+@pytest.mark.parametrize('names', [(), ('front', 'front'), ('--help',)])
+def test_names_are_needed_once_each(run: Run, names: tuple[str, ...]) -> None:
+    node = run(*NODE, *names)
+    assert node.end() == 2
+    assert node.said.startswith('usage: cameras_node NAMESPACE NAMESPACE')
