@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -19,6 +20,7 @@ from ros2_occpose.ros.bridges.hri.kinematics import (
 )
 from ros2_occpose.ros.bridges.hri.urdf import urdf
 from ros2_occpose.skeleton import H36M17
+from ros2_occpose.training.motion import load_motions
 from ros2_occpose.trajectory.body_frame import orientations
 
 DEGREE = np.pi / 180
@@ -125,6 +127,45 @@ def test_the_posed_model_walks() -> None:
     quat = orientations(joints, np.zeros((len(joints), 4)), np.zeros(3), Z)
     torso = matrix_from_quat_wxyz(quat)
     assert max(itertools.starmap(worst_limb, zip(joints, torso, strict=True))) < 2.0
+
+
+@pytest.mark.parametrize('clip', ['bvh/martial', 'bvh/salsa'])
+def test_the_posed_model_dances_and_fights(
+        clip: str, shared_data: Path, tmp_path: Path) -> None:
+    """Recorded people: a frame of every third of a second of one clip."""
+    path = sorted((shared_data / 'mocap' / clip).glob('*.bvh'))[0]
+    (tmp_path / clip).mkdir(parents=True)
+    (tmp_path / clip / path.name).symlink_to(path)
+    joints = np.concatenate([m.joints_h36m[::10] for m in load_motions(tmp_path)]).astype(float)
+    quat = orientations(joints, np.zeros((len(joints), 4)), np.zeros(3), Z)
+    torso = matrix_from_quat_wxyz(quat)
+    errors = list(itertools.starmap(worst_limb, zip(joints, torso, strict=True)))
+    assert len(errors) > 20
+    assert max(errors) < 2.0, f'worst {max(errors):.2f} degrees'
+
+
+def jumps(aside: float, *, remember: bool) -> int:
+    """How often an angle leaps while a bent arm circles twice in steps of 4 degrees."""
+    points, torso = standing()
+    last, found = None, 0
+    for turn in np.radians(np.arange(0, 720, 4)):
+        way = np.array([np.sin(turn), aside, -np.cos(turn)])
+        points['left_elbow'] = points['left_shoulder'] + 0.3 * way / np.linalg.norm(way)
+        points['left_wrist'] = points['left_elbow'] + (0.1, 0.15, 0.2)
+        joints = np.stack([points[name] for name in H36M17.joints])[None]
+        angles = joint_angles(joints, torso[None], last if remember else None)
+        if last is not None:
+            found += int(np.abs(np.angle(np.exp(1j * (angles - last)))).max() > np.pi / 2)
+        last = angles
+    return found
+
+
+def test_memory_keeps_angles_from_jumping_between_two_solutions() -> None:
+    without, remembered = (
+        sum(jumps(aside, remember=remember) for aside in (-0.4, -0.2, 0.0))
+        for remember in (False, True))
+    assert without > 10
+    assert remembered == 0, f'{remembered} of {without} left'
 
 
 def test_the_head_of_the_posed_model_turns_like_the_head() -> None:

@@ -16,10 +16,11 @@ from ...conversions import header
 from ..parts import Publishers, required, transforms
 from ..selection import believed
 from .image import regions, skeleton_2d
-from .kinematics import body_rotations, head_rotations, heights, joint_angles
+from .kinematics import NAMES, body_rotations, head_rotations, heights, joint_angles
 from .topics import BODIES, PARAMETER, PERSONS, BodyTopics, HriTypes, PersonTopics
 
 HIDDEN = 0.99         # most location_confidence of somebody who is not seen; REP-155: below 1
+_NO_ANGLES = np.full(len(NAMES), np.nan)
 _FACE = H36M17.indices('nose', 'head')
 
 
@@ -55,6 +56,7 @@ class HriBridge:
         self._lists = {topic: self._publishers(self._types.ids, topic) for topic in (
             f'{BODIES}/tracked', f'{PERSONS}/tracked', f'{PERSONS}/known')}
         self._known: dict[int, Known] = {}
+        self._angles: dict[int, Floats] = {}     # last ones of each body
         self._last_ns: int | None = None
 
     def publish(self, humans: Humans, frame: Frame, config: BridgesConfig) -> None:
@@ -75,25 +77,28 @@ class HriBridge:
 
     def clear(self) -> None:
         """Nobody is known any more."""
-        for known in self._known.values():
-            known.close()
-        self._known.clear()
+        self._part()
         if self._last_ns is not None:
             for publisher in self._lists.values():
                 publisher.publish(self._types.ids(header=header(self._last_ns, '')))
 
     def close(self) -> None:
         """Stop publishing."""
+        self._part()
+        self._publishers.close()
+
+    def _part(self) -> None:
         for known in self._known.values():
             known.close()
         self._known.clear()
-        self._publishers.close()
+        self._angles.clear()
 
     def _meet_and_part(self, here: Humans) -> None:
         """Topics for who is new; none any more for who is gone."""
         ids = here.ids.tolist()
         for human_id in set(self._known) - set(ids):
             self._known.pop(human_id).close()
+            self._angles.pop(human_id, None)
         for human_id, height in zip(ids, heights(here.joints).tolist(), strict=True):
             if human_id not in self._known:
                 self._known[human_id] = Known(
@@ -113,7 +118,9 @@ class HriBridge:
             return []
         torso = matrix_from_quat_wxyz(seen.root_quat_wxyz)
         bodies, _ = body_rotations(seen.joints, torso)
-        angles = joint_angles(seen.joints, torso)
+        last = np.stack([self._angles.get(i, _NO_ANGLES) for i in seen.ids.tolist()])
+        angles = joint_angles(seen.joints, torso, last)
+        self._angles |= dict(zip(seen.ids.tolist(), angles, strict=True))
         boxes, points = regions(seen, frame.camera), skeleton_2d(seen, frame.camera)
         for i, human_id in enumerate(seen.ids.tolist()):
             topics = self._known[human_id].body

@@ -6,11 +6,13 @@ rotation is written in the Euler angles of the table's axes.
 
 Angles are true, not clamped: the limits of the model exclude sitting (hip 0.7 rad), people do not.
 Of the two triples of Euler angles that make a rotation, the one with less outside the limits
-counts.
+counts; of a body that was seen before, the one nearer to its last angles, unless that is much
+farther outside.
 """
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +23,7 @@ from ....skeleton import H36M17
 from ....types import Bools
 
 _STRAIGHT = np.sin(np.radians(1.0))     # a limb that bends less shows no twist
+_LOYALTY = 2.5                          # outside the limits, to keep angles continuous [rad]
 _SHORT_M = 0.03                         # a line that is shorter tells no direction
 _X, _Z = np.eye(3)[[0, 2]]
 
@@ -135,25 +138,29 @@ def head_rotations(joints: Floats, torso: Floats) -> Floats:
     return _frames(z, joints[:, nose] - neck, torso[:, :, 0], _SHORT_M)
 
 
-def joint_angles(joints: Floats, torso: Floats) -> Floats:
+def joint_angles(joints: Floats, torso: Floats, last: Floats | None = None) -> Floats:
     """Angles of all hinges in the order of NAMES, (N, 20) [rad].
 
     Args:
         joints: h36m17, (N, 17, 3) [m].
         torso: Rotations in the same frame, (N, 3, 3): x out of the chest, z from hips to neck.
+        last: The last angles of the same people, (N, 20); NaN for new ones.
     """
+    before = dict(zip(NAMES, np.full((len(NAMES), len(joints)), np.nan) if last is None
+                      else last.T, strict=True))
     body, waist = body_rotations(joints, torso)
     angles = {'waist': waist}
     head = np.swapaxes(torso, 1, 2) @ head_rotations(joints, torso)
     hinges = ('r_head', 'y_head', 'p_head')
-    angles |= dict(zip(hinges, _euler(head, 'XZY', hinges), strict=True))
+    angles |= dict(zip(hinges, _euler(head, 'XZY', hinges, before), strict=True))
     for hinges4, (start, middle, end), is_arm in _LIMBS:
         within = torso if is_arm else body
         upper = np.einsum('nji,nj->ni', within, joints[:, middle] - joints[:, start])
         lower = np.einsum('nji,nj->ni', within, joints[:, end] - joints[:, middle])
         frames, bend = _limb(upper, lower, 1 if is_arm else -1)
         order = 'ZXZ' if is_arm else 'ZXY'
-        angles |= dict(zip(hinges4[:3], _euler(frames, order, hinges4[:3]), strict=True))
+        ball = hinges4[:3]
+        angles |= dict(zip(ball, _euler(frames, order, ball, before), strict=True))
         angles[hinges4[3]] = bend if is_arm else -bend
     return np.stack([angles[name] for name in NAMES], -1)
 
@@ -196,7 +203,8 @@ def _unit(v: Floats, otherwise: Floats) -> Floats:
     return np.where(length > 1e-6, v / np.maximum(length, 1e-6), otherwise)
 
 
-def _euler(rotation: Floats, order: str, hinges: tuple[str, ...]) -> Floats:
+def _euler(rotation: Floats, order: str, hinges: tuple[str, ...],
+           before: Mapping[str, Floats]) -> Floats:
     """Angles (3, N) of three hinges with axes along x, y, z in this order."""
     with warnings.catch_warnings():      # a locked triple still makes the rotation
         warnings.simplefilter('ignore', UserWarning)
@@ -208,8 +216,9 @@ def _euler(rotation: Floats, order: str, hinges: tuple[str, ...]) -> Floats:
     low, high = np.array([joint.limits for joint in table]).T[..., None]       # (3, 1) each
     both = _wrap(sign * np.stack([first, twin]))                # (2, 3, N)
     outside = (np.maximum(low - both, 0) + np.maximum(both - high, 0)).sum(1)   # (2, N)
-    effort = 1e-3 * np.abs(both).sum(1)
-    return np.where((outside + effort).argmin(0) == 0, both[0], both[1])
+    away = np.abs(_wrap(both - np.stack([before[name] for name in hinges]))).sum(1)
+    cost = outside + 1e-3 * np.abs(both).sum(1) + _LOYALTY * (away > away.min(0))
+    return np.where(cost.argmin(0) == 0, both[0], both[1])
 
 
 def _wrap(angle: Floats) -> Floats:
