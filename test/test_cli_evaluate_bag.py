@@ -8,6 +8,7 @@ import json
 import logging
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,7 @@ from ros2_occpose.recording.messages import camera_info, header, human_array
 from ros2_occpose.recording.poses_jsonl import PosesJsonl
 from ros2_occpose.recording.source import SourceOptions, open_source
 from ros2_occpose.recording.typestore import make
-from ros2_occpose.types import Detections, Image
+from ros2_occpose.types import Detections, Image, TrackState
 
 pytest.importorskip('motmetrics', reason='needs motmetrics: ros2_occpose[evaluate]')
 
@@ -170,6 +171,29 @@ def test_a_bag_that_loops_is_survived(tmp_path: Path, caplog: pytest.LogCaptureF
     assert looped['id_switches'] == one['id_switches'] == 0
     assert looped['recall'] == pytest.approx(one['recall'], abs=0.02)
     assert looped['root_error_m'] == pytest.approx(one['root_error_m'], rel=0.05)
+
+
+def test_pauses_and_seeks_are_survived() -> None:
+    """Stamps that jump on by a minute, back by half of it, and on again."""
+    live = Pipeline(PipelineConfig(threads=1))
+    half, seen = len(SCENE) // 2, set()
+    for jump_s in (0, 60, 30, 0, 90):
+        ids, believed = set(), 0
+        for t in range(half):
+            moment = SCENE.moment(t)
+            stamp_ns = moment.frame.stamp_ns + jump_s * SECOND
+            people = live(replace(moment.frame, image=painted(t), stamp_ns=stamp_ns))
+            assert np.isfinite(people.joints).all()
+            assert np.isfinite(people.velocity).all()
+            here = people.tracks.states == TrackState.TRACKED
+            ids |= set(people.tracks.ids[here].tolist())
+            believed += int(here.sum())
+            off = people.root[here, None] - moment.joints_world[None, :, 0]
+            assert (np.linalg.norm(off, axis=-1).min(-1) < 1.5).all()
+        assert believed > half                      # two people, most of the time
+        assert len(ids) == 2
+        assert not ids & seen                       # after a minute or a jump back: new ones
+        seen |= ids
 
 
 # --- memory -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 from walker import Walker, walk
 
@@ -270,6 +271,29 @@ def test_the_clock_is_looked_for_only_where_the_frame_is_not_named() -> None:
     found = compare(said(truth), WORLD, unnamed, Options())
     assert found.clock.shift_s == pytest.approx(-0.1, abs=0.004)
     assert found.figures.root_error_m < 0.005
+
+
+def shaky(joints: Floats, rng: np.random.Generator, metres: float = 0.03) -> Floats:
+    """With errors of each joint that last for a third of a second, as lifters make them."""
+    noise = gaussian_filter1d(rng.standard_normal(joints.shape), 0.15 * FPS, axis=0)
+    return joints + metres / noise.std() * noise
+
+
+def test_the_clock_is_found_although_skeletons_are_wrong(rng: np.random.Generator) -> None:
+    truth = walking(240, 2)
+    for late_s in (-0.3, 0.0, 0.2):
+        found = compare(said(shaky(truth, rng)), WORLD,
+                        reference(truth, first_s=100 + late_s, frame_id=None), Options())
+        assert found.clock.shift_s == pytest.approx(-late_s, abs=0.03)
+        assert 0.3 < found.clock.likeness < 0.9
+
+
+def test_errors_alone_do_not_set_the_clock(rng: np.random.Generator) -> None:
+    truth = standing(240, 2)
+    found = compare(said(shaky(truth, rng)), WORLD, reference(shaky(truth, rng), frame_id=None),
+                    Options())
+    assert found.clock.shift_s == 0
+    assert 'no shift' in found.clock.note
 
 
 def test_a_short_recording_is_searched_less() -> None:

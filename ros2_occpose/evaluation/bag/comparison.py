@@ -78,7 +78,8 @@ def compare(said: Sequence[Said], frame_id: str, reference: Reference,
         bound_s = FILE_BOUND_S if reference.frame_id is None else 0.0
     clock = set_clock(said, reference, bound_s)
     timed = reference.shifted(round(clock.shift_s * SECOND_NS))
-    shared = [s for s in said if timed.covers(np.array([s.stamp_ns]))[0]]
+    covered = timed.covers(np.array([s.stamp_ns for s in said]))
+    shared = [s for s, there in zip(said, covered) if there]
     if not shared:
         raise DataError(
             f'Expected a reference at the time of the recording ({_span(said)}), got one of '

@@ -11,7 +11,8 @@ from ...skeleton import H36M17
 from ...types import Bools, Floats, Ints
 from .skeletons import HIP, SECOND_NS, Reference, Said
 
-LEAST_LIKENESS = 0.6        # correlation below which a shift is not believed
+LEAST_LIKENESS = 0.3        # correlation below which a shift is not believed; skeletons of one
+LEAST_PEAK = 0.15           # camera reach 0.35 to 0.5. And how much the others must lie lower
 MOST_OF_OVERLAP = 0.25      # part of the time in common, beyond which a shift is chance
 LEAST_FRAMES = 20           # that must overlap
 _STEPS_A_FRAME = 2          # of the search
@@ -62,12 +63,22 @@ def set_clock(said: Sequence[Said], reference: Reference, bound_s: float) -> Clo
     lags_s = np.arange(-steps, steps + 1) * step_s
     tracks = _tracks(said, moved)
     likeness = np.array([_likeness(tracks, moved, float(lag)) for lag in lags_s])
-    if not np.isfinite(likeness).any() or np.nanmax(likeness) < LEAST_LIKENESS:
+    best = _peak(likeness)
+    if best is None:
         return Clock(start_ns / SECOND_NS, apart, bound_s, float(np.nanmax([*likeness, -1.0])),
                      'no shift makes the motions alike: the clock was left as it is')
-    best = int(np.nanargmax(likeness))
     lag_s = float(lags_s[best]) + step_s * _vertex(likeness[max(best - 1, 0):best + 2])
     return Clock(start_ns / SECOND_NS + lag_s, apart, bound_s, float(likeness[best]))
+
+
+def _peak(likeness: Floats) -> int | None:
+    """Where the motions are alike; None: nowhere, everywhere, or beyond the bound."""
+    if not np.isfinite(likeness).any():
+        return None
+    best = int(np.nanargmax(likeness))
+    high, inside = likeness[best], 0 < best < len(likeness) - 1
+    clear = high >= LEAST_LIKENESS and high - np.nanmedian(likeness) >= LEAST_PEAK
+    return best if clear and inside else None
 
 
 def _vertex(three: Floats) -> float:
