@@ -62,7 +62,8 @@ def set_clock(said: Sequence[Said], reference: Reference, bound_s: float) -> Clo
     steps = int(bound_s / step_s)
     lags_s = np.arange(-steps, steps + 1) * step_s
     tracks = _tracks(said, moved)
-    likeness = np.array([_likeness(tracks, moved, float(lag)) for lag in lags_s])
+    given = moved.given
+    likeness = np.array([_likeness(tracks, moved, given, float(lag)) for lag in lags_s])
     best = _peak(likeness)
     if best is None:
         return Clock(start_ns / SECOND_NS, apart, bound_s, float(np.nanmax([*likeness, -1.0])),
@@ -97,8 +98,9 @@ def _tracks(said: Sequence[Said], reference: Reference) -> list[tuple[Ints, Floa
         for i, joints in zip(one.ids.tolist(), one.joints):
             rows.setdefault(i, []).append((one.stamp_ns, joints))
     longest = sorted(rows.values(), key=len, reverse=True)[:_LONGEST]
+    given = reference.given
     return [(np.array([stamp for stamp, _ in row]),
-             features(np.array([joints for _, joints in row]), reference.given))
+             features(np.array([joints for _, joints in row]), given))
             for row in (rows[:_MOST_FRAMES] for rows in longest) if len(row) >= LEAST_FRAMES]
 
 
@@ -118,7 +120,8 @@ def features(joints: Floats, given: Bools) -> Floats:
     return np.concatenate([apart, went], axis=1)
 
 
-def _likeness(tracks: Sequence[tuple[Ints, Floats]], reference: Reference, lag_s: float) -> float:
+def _likeness(tracks: Sequence[tuple[Ints, Floats]], reference: Reference, given: Bools,
+              lag_s: float) -> float:
     """Mean correlation of the best pairs, weighted by how long they are; NaN: no overlap."""
     shifted = reference.shifted(round(lag_s * SECOND_NS))
     alike = np.zeros((len(tracks), len(reference.people)))
@@ -126,7 +129,7 @@ def _likeness(tracks: Sequence[tuple[Ints, Floats]], reference: Reference, lag_s
     for row, (stamps, motion) in enumerate(tracks):
         joints, _ = shifted.at(stamps)
         for column in range(len(reference.people)):
-            other = features(joints[:, column], reference.given)
+            other = features(joints[:, column], given)
             both = np.isfinite(motion).all(1) & np.isfinite(other).all(1)
             if both.sum() >= LEAST_FRAMES:
                 alike[row, column] = _correlation(motion[both], other[both])
