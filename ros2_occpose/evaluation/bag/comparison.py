@@ -12,7 +12,7 @@ from ...geometry import transform
 from ...types import Bools, Floats, Ints, JointState
 from ..tracking import GATE_M, IdScore
 from .matching import Rows, expected_people, keep_ids, match_all
-from .placing import passes, place
+from .placing import place
 from .scoring import Errors, Figures, errors, figures, frames_of
 from .skeletons import HIP, SECOND_NS, Reference, Said, known
 from .timing import Clock, set_clock
@@ -99,11 +99,12 @@ def _span(said: Sequence[Said]) -> str:
 def _judged(said: Sequence[Said], reference: Reference, clock: Clock, moved: Floats | None,
             apart_m: float, options: Options, frames_said: int) -> Comparison:
     stamps = np.array([s.stamp_ns for s in said])
-    fresh = passes(stamps)
+    fresh = np.concatenate([[0], np.cumsum(np.diff(stamps) < 0)])      # jumps back before
     truth, states = reference.at(stamps)
     truth = truth if moved is None else transform(moved, truth)
     hips = truth[..., HIP, :]
-    expected = expected_people(states, known(hips), stamps, options.remembered_s)
+    seen = None if states is None else states[..., reference.given]
+    expected = expected_people(seen, known(hips), stamps, options.remembered_s)
     rows = match_all(said, hips, options.gate_m)
     predicted = frames_of(rows, [s.joints for s in said])
     found = errors(predicted, truth, stamps, fresh)

@@ -20,7 +20,7 @@ from ...skeleton import H36M17, Skeleton, conversion
 from ...types import Floats
 
 _UNITS = {'m': 1.0, 'cm': 1e-2, 'mm': 1e-3}
-# height of a body [in the unit], between which the unit is this one
+# what a body measures across, in the unit
 _TALL = {'m': (0.5, 3.0), 'cm': (50.0, 300.0), 'mm': (500.0, 3000.0)}
 _AXIS = re.compile(r'^(?P<label>.+?)[_ .:\[(-]*(?P<axis>[xyz])[\])]?$', re.IGNORECASE)
 _SIDES = {'l': 'left', 'r': 'right', 'left': 'left', 'right': 'right'}
@@ -135,14 +135,16 @@ def metres(points: Floats, unit: str | None, path: Path) -> tuple[float, str | N
     """
     if unit is not None:
         return _UNITS[unit], None
-    flat = points[np.isfinite(points).all((1, 2))] if np.isfinite(points).all((1, 2)).any() else \
-        points[:, np.isfinite(points).all((0, 2))]
-    size = float(np.median(np.ptp(flat, axis=1).max(-1))) if flat.size else float('nan')
-    for name, (low, high) in _TALL.items():
-        if low <= size < high and not (name == 'cm' and size > 0.9 * high):
-            return _UNITS[name], f'{path.name}: no unit given, taken for {name} (people are ' \
-                                 f'{size:g} {name} across).'
-    raise DataError(f'Expected people of 0.5 to 3 m in {path}, got {size:g} of an unknown unit '
+    high = np.where(np.isnan(points), -np.inf, points).max(1)               # (T, 3)
+    low = np.where(np.isnan(points), np.inf, points).min(1)
+    across = (high - low).max(-1)
+    there = np.isfinite(across)
+    size = float(np.median(across[there])) if there.any() else float('nan')
+    for name, (least, most) in _TALL.items():
+        if least <= size < most:
+            return _UNITS[name], (f'{path.name}: no unit given, taken for {name} (people are '
+                                  f'{size:.4g} {name} across).')
+    raise DataError(f'Expected people of 0.5 to 3 m in {path}, got {size:.4g} of an unknown unit '
                     'across; give --reference-unit m, cm or mm.')
 
 

@@ -55,7 +55,7 @@ def expected_people(states: Ints | None, there: Bools, stamps_ns: Ints,
     everybody who is there.
 
     Args:
-        states: JointState of the reference, (T, P, 17).
+        states: JointState of the joints that the reference gives, (T, P, J).
         there: (T, P).
         stamps_ns: (T,).
         longest_s: How long the tracker remembers.

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import DataError
 from ...geometry import align_similarity, se3, transform
-from ...types import Floats, Ints
+from ...types import Floats
 from .matching import Rows, match_all
 from .skeletons import HIP, Reference, Said, known
 
@@ -105,8 +105,3 @@ def _each(rows: Rows) -> list[tuple[int, int, int]]:
     """Frame, person and row of what was said, of all that match."""
     frames, people = np.nonzero(rows >= 0)
     return [(t, p, int(rows[t, p])) for t, p in zip(frames.tolist(), people.tolist())]
-
-
-def passes(stamps_ns: Ints) -> Ints:
-    """Number of times that the recording has started afresh before each frame, (T,)."""
-    return np.concatenate([[0], np.cumsum(np.diff(stamps_ns) < 0)])
