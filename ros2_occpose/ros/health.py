@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -49,6 +49,23 @@ class Faults:
         """The last fault, if it is young."""
         when, text = self._last
         return text if monotonic() - when < RECENT_S else None
+
+
+class StageTimes:
+    """Milliseconds of each stage over the last images."""
+
+    def __init__(self) -> None:
+        self._ms: dict[str, deque[float]] = {}
+
+    def add(self, stage_ms: Mapping[str, float]) -> None:
+        """One more image."""
+        for stage, ms in stage_ms.items():
+            self._ms.setdefault(stage, deque(maxlen=KEPT)).append(ms)
+
+    def percentiles(self, stages: Sequence[str]) -> tuple[list[float], list[float]]:
+        """Median and 95th percentile of each stage [ms]."""
+        rows = [np.percentile(self._ms[stage], (50, 95)) for stage in stages]
+        return [float(p50) for p50, _ in rows], [float(p95) for _, p95 in rows]
 
 
 class Health:

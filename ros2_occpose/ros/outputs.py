@@ -22,6 +22,7 @@ from ..recording.overlay import draw_people
 from ..recording.trails import Trails
 from ..types import CameraPoseSource, Frame, People
 from .conversions import NS_PER_S, header, human_transforms, image_message, make
+from .health import StageTimes
 
 DEPTH, TF_DEPTH = 10, 100
 
@@ -46,7 +47,7 @@ class Outputs:
         self._skeleton = node.create_publisher(SkeletonModel, 'skeleton_model', latched())
         self._publishers.append(self._skeleton)
         self._skeleton.publish(skeleton_model(make))
-        self._trails = Trails()
+        self._trails, self._times = Trails(), StageTimes()
         self._shown_in = ''                      # frame of the last markers
 
     def _publisher(self, message_type: type, topic: str, depth: int = DEPTH) -> Publisher:
@@ -107,14 +108,17 @@ class Outputs:
                 make, [*markers_of(humans, config.shapes), *trails], humans.stamp_ns,
                 humans.frame_id, config.shapes.lifetime_s))
 
-    def stats(self, humans: Humans, dropped: int, backends: Mapping[str, str],
+    def stats(self, humans: Humans, received: int, dropped: int, backends: Mapping[str, str],
               stage_ms: Mapping[str, float]) -> None:
         """Publish what the pipeline did with one image."""
-        message = PipelineStats(
+        self._times.add(stage_ms)
+        p50_ms, p95_ms = self._times.percentiles(list(stage_ms))
+        self._stats.publish(PipelineStats(
             header=header(humans.stamp_ns, humans.camera_frame), people=len(humans),
-            dropped_frames=dropped, stages=list(stage_ms), stage_ms=list(stage_ms.values()),
-            backend=', '.join(f'{stage}: {name}' for stage, name in backends.items()))
-        self._stats.publish(message)
+            received_frames=received, dropped_frames=dropped,
+            backend=', '.join(f'{stage}: {name}' for stage, name in backends.items()),
+            stages=list(stage_ms), stage_ms=list(stage_ms.values()),
+            stage_p50_ms=p50_ms, stage_p95_ms=p95_ms))
 
     def clear(self) -> None:
         """Take everything off the screen: nobody is known any more."""

@@ -260,7 +260,8 @@ class PoseNode(LifecycleNode):
             publish = self._settings.node.publish
             outputs.pictures(humans, frame, publish)
             if publish.stats:
-                outputs.stats(humans, active.dropped, pipeline.backends, pipeline.stage_ms)
+                outputs.stats(humans, active.inputs.received, active.dropped, pipeline.backends,
+                              pipeline.stage_ms)
         except OccposeError as error:
             active.failed += 1
             self._faults(_kind(error), str(error))

@@ -2,7 +2,17 @@
 import pytest
 
 from ros2_occpose.ros import health
-from ros2_occpose.ros.health import Faults
+from ros2_occpose.ros.health import Faults, StageTimes
+
+
+def test_times_of_stages_are_those_of_the_last_images() -> None:
+    times = StageTimes()
+    for ms in [1000.0] * 50 + list(range(200)):
+        times.add({'detection': ms, 'lifting': 2.0})
+    p50_ms, p95_ms = times.percentiles(['lifting', 'detection'])
+    assert p50_ms == [2.0, pytest.approx(99.5)]
+    assert p95_ms == [2.0, pytest.approx(189.05)]
+    assert StageTimes().percentiles([]) == ([], [])
 
 
 class Log(list):

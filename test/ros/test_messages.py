@@ -38,9 +38,11 @@ FIELDS = {
     'Person2D': [('id', 'uint32'), ('score', 'float'), ROI, KEYPOINTS],
     'Person2DArray': [HEADER, ('skeleton', 'string'),
                       ('people', 'sequence<ros2_occpose/Person2D>')],
-    'PipelineStats': [HEADER, ('people', 'uint32'), ('dropped_frames', 'uint32'),
+    'PipelineStats': [HEADER, ('people', 'uint32'), ('received_frames', 'uint32'),
+                      ('dropped_frames', 'uint32'),
                       ('backend', 'string'), ('stages', 'sequence<string>'),
-                      ('stage_ms', 'sequence<float>')],
+                      ('stage_ms', 'sequence<float>'), ('stage_p50_ms', 'sequence<float>'),
+                      ('stage_p95_ms', 'sequence<float>')],
 }
 CONSTANTS = {
     'Joint': {'OBSERVED': 0, 'OCCLUDED': 1, 'OUT_OF_VIEW': 2, 'PREDICTED': 3},
@@ -122,8 +124,9 @@ def test_models_and_inputs_survive():
         msg.MeshModel(name='smpl', num_vertices=3, triangles=[0, 1, 2]),
         msg.Person2DArray(skeleton='coco17', people=[msg.Person2D(id=4, score=0.5, keypoints=[
             msg.Keypoint2D(x=1.0, y=2.0, score=0.5, visible=True)])]),
-        msg.PipelineStats(people=2, dropped_frames=1, backend='onnxruntime cpu',
-                          stages=['detection', 'lifting'], stage_ms=[8.0, 1.5]),
+        msg.PipelineStats(people=2, received_frames=9, dropped_frames=1,
+                          backend='onnxruntime cpu', stages=['detection', 'lifting'],
+                          stage_ms=[8.0, 1.5], stage_p50_ms=[7.0, 1.0], stage_p95_ms=[9.0, 2.0]),
     ):
         assert survives(message) == message
         assert survives(message) != type(message)()
