@@ -167,6 +167,8 @@ class PublishConfig(Validated):
     overlay: bool = param(True, 'The image with the people drawn in, while somebody subscribes.')
     stats: bool = param(True, 'Milliseconds of each stage.')
     tf: bool = param(True, 'A frame human_<id> for each person on /tf.')
+    tf_prefix: str = param(
+        'human_', 'What the names of these frames begin with; of its own for each camera.')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,8 +116,8 @@ def se3_from_numbers(numbers: Sequence[float]) -> Floats:
     return se3(matrix_from_quat_wxyz(np.array([qw, qx, qy, qz])), np.array([x, y, z]))
 
 
-def human_transforms(humans: Humans) -> list[TransformStamped]:
-    """A frame `human_<id>` at the pelvis of everybody who is not lost."""
+def human_transforms(humans: Humans, prefix: str = 'human_') -> list[TransformStamped]:
+    """A frame `<prefix><id>` at the pelvis of everybody who is not lost."""
     found = []
     for i in np.flatnonzero(humans.states != TrackState.LOST):
         w, x, y, z = humans.root_quat_wxyz[i].tolist()
@@ -126,7 +126,7 @@ def human_transforms(humans: Humans) -> list[TransformStamped]:
             continue
         found.append(TransformStamped(
             header=header(humans.stamp_ns, humans.frame_id),
-            child_frame_id=f'human_{humans.ids[i]}',
+            child_frame_id=f'{prefix}{humans.ids[i]}',
             transform=Transform(translation=Vector3(x=px, y=py, z=pz),
                                 rotation=Quaternion(x=x, y=y, z=z, w=w))))
     return found

@@ -87,7 +87,7 @@ class Outputs:
         stamp_ns = humans.stamp_ns
         self._show(humans, config)
         if config.tf and self._tf is not None:
-            transforms = human_transforms(humans)
+            transforms = human_transforms(humans, config.tf_prefix)
             if transforms:
                 self._tf.publish(make('tf2_msgs/TFMessage', transforms=transforms))
         if config.overlay and self._overlay.get_subscription_count():

@@ -178,6 +178,7 @@ def test_frames_of_people() -> None:
                      'states': states})
     frames = human_transforms(lost)
     assert [f.child_frame_id for f in frames] == [f'human_{i}' for i in humans.ids[1:]]
+    assert human_transforms(lost, 'rear_')[0].child_frame_id == f'rear_{humans.ids[1]}'
     assert frames[0].header.frame_id == humans.frame_id
     hip = humans.joints[1, H36M17.index('hip')]
     translation = frames[0].transform.translation
