@@ -70,15 +70,17 @@ def test_a_body_in_the_image_and_its_joints() -> None:
             f'{prefix}/urdf': String}, latched=(f'{prefix}/urdf',))
         moment = SCENE.moment(1)
         humans = humans_from(bench.ask(moment))
-        roi, skeleton, state, cropped, model = (
-            bench.wait(lambda topic=topic: found[topic], topic)[-1] for topic in found)
+        model = bench.wait(lambda: found[f'{prefix}/urdf'], 'the model')[0]
+        del found[f'{prefix}/urdf']
+        roi, skeleton, state, cropped = (
+            bench.wait(lambda of=of: [m for m in of if stamp_of(m) == humans.stamp_ns], topic)[0]
+            for topic, of in found.items())
         x0, y0, x1, y1 = humans.boxes_px[1]
         assert [roi.xmin, roi.ymin, roi.xmax, roi.ymax] == pytest.approx(
             [x0 / 640, y0 / 480, x1 / 640, y1 / 480], abs=2e-3)
         assert roi.c == pytest.approx(humans.confidence[1])
-        for header in (roi.header, skeleton.header, cropped.header):
-            assert header.frame_id == 'camera_optical'
-            assert stamp_of(roi) == moment.frame.stamp_ns
+        for message in (roi, skeleton, cropped):
+            assert message.header.frame_id == 'camera_optical'
         assert (cropped.width, cropped.height) == pytest.approx((x1 - x0, y1 - y0), abs=2)
         for number, name in ((Skeleton2D.LEFT_EYE, 'left_eye'), (Skeleton2D.NOSE, 'nose'),
                              (Skeleton2D.RIGHT_EAR, 'right_ear'),
