@@ -10,8 +10,9 @@ from ..inference import Session
 from ..skeleton import COCO17, H36M17
 from ..types import Bools, Floats, require_shape
 from .lifter import StreamingLifter
+from .metadata import FPS, NetworkMeta
 from .sequence import normalise_sequences
-from .streaming import FPS, GatedMeta, StepNetwork
+from .streaming import StepNetwork
 
 
 def lift_clip(
@@ -30,7 +31,7 @@ def lift_clip(
     clip.
 
     Args:
-        session: An opened gated network.
+        session: An opened lifting network.
         keypoints_px: coco17, (T, 17, 2); anything where not seen.
         scores: Probability that a joint was seen, (T, 17); below `min_visibility` it counts as
             hidden.
@@ -54,7 +55,7 @@ def lift_clip(
     rays = np.where(seen[..., None], rays, 0.0)
     if frames == 0:
         return np.zeros((0, len(H36M17.joints), 3)), np.zeros((0, len(H36M17.joints)))
-    if GatedMeta.of(session).causal:
+    if NetworkMeta.of(session).causal:
         lifter = StreamingLifter(
             LiftingConfig(min_visibility=min_visibility), StepNetwork(session)
         )
@@ -102,8 +103,8 @@ def lift_sequences(session: Session, rays: Floats, seen: Bools,
         require_shape('rotation', rotation, batch, frames, 3, 3)
         turn = np.tile(np.eye(3), (batch, frames, 1, 1))
         turn[:, 1:] = np.swapaxes(rotation[:, 1:], -1, -2) @ rotation[:, :-1]
-    meta = GatedMeta.of(session)
-    inputs = normalise_sequences(rays, seen, turn, fill='hold')
+    meta = NetworkMeta.of(session)
+    inputs = normalise_sequences(rays, seen, turn, fill=meta.fill)
     if meta.causal:
         joints, std = StepNetwork(session).sequence(inputs.features, inputs.seen)
     else:

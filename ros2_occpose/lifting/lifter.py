@@ -8,8 +8,9 @@ import numpy as np
 from ..config import LiftingConfig
 from ..skeleton import COCO17, H36M17, convert
 from ..types import Bools, Floats, Frame, Ints, Poses, Tracks
+from .metadata import FPS
 from .normalise import BodyState, normalise
-from .streaming import FPS, StepNetwork
+from .streaming import StepNetwork
 
 MOST_STEPS = 6  # steps of the network for one frame; longer gaps count as this long (0.2 s)
 

@@ -1,76 +1,16 @@
 """A causal gated network, one frame at a time: what its layers must remember lives here."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..errors import ModelError
 from ..inference import Session
-from ..skeleton import COCO17, H36M17
 from ..types import Floats
-from .normalise import FEATURES, VERSION
+from .metadata import NetworkMeta
 
-FPS = 30
-SYSTEM = 'gated'
-_KERNEL = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class GatedMeta:
-    """What a gated network's file says about itself."""
-
-    causal: bool
-    channels: int
-    dilations: tuple[int, ...]
-    receptive_field: int
-    about: Mapping[str, str] = field(default_factory=dict)     # commit, seed, steps ...
-
-    def as_properties(self) -> dict[str, str]:
-        """For `metadata_props` of ONNX."""
-        return {
-            **self.about,
-            **_promises(),
-            'causal': str(self.causal).lower(),
-            'channels': str(self.channels),
-            'dilations': ','.join(map(str, self.dilations)),
-            'receptive_field': str(self.receptive_field),
-        }
-
-    @staticmethod
-    def of(session: Session) -> GatedMeta:
-        """Read and check what a file says.
-
-        Raises:
-            ModelError: It is no gated network, or one that this package cannot feed.
-        """
-        said = dict(session.metadata)
-        for name, wanted in _promises().items():
-            if said.get(name) != wanted:
-                raise ModelError(
-                    f'The lifter expects a model with {name} = {wanted}, got {said.get(name)!r}; '
-                    'export it again with `occpose export`, or choose another --lifter.'
-                )
-        try:
-            dilations = tuple(int(d) for d in said['dilations'].split(','))
-            return GatedMeta(
-                causal={'true': True, 'false': False}[said['causal']],
-                channels=int(said['channels']),
-                dilations=dilations,
-                receptive_field=int(said['receptive_field']),
-                about=said,
-            )
-        except (KeyError, ValueError) as error:
-            raise ModelError(
-                f"The lifter's metadata lacks or garbles {error}; export it again with "
-                '`occpose export`.'
-            ) from error
-
-
-def _promises() -> dict[str, str]:
-    return {'system': SYSTEM, 'normalisation': VERSION, 'fps': str(FPS), 'kernel': str(_KERNEL),
-            'input_skeleton': COCO17.name, 'output_skeleton': H36M17.name}
+_KINDS = ('features', 'masks')
 
 
 class StepNetwork:
@@ -84,7 +24,7 @@ class StepNetwork:
     """
 
     def __init__(self, session: Session) -> None:
-        self.meta = GatedMeta.of(session)
+        self.meta = NetworkMeta.of(session)
         if not self.meta.causal:
             raise ModelError(
                 'Expected a causal network to run frame by frame, got one that looks both ways; '
@@ -93,11 +33,18 @@ class StepNetwork:
         self._session = session
         self.backend = session.backend
         self._time = 0
-        widths = [(FEATURES, len(COCO17.joints))] + [(self.meta.channels,) * 2] * (
-            len(self.meta.dilations) - 1
-        )
-        self._rings = [tuple(np.zeros((2 * d, 0, w), np.float32) for w in pair)
-                       for d, pair in zip(self.meta.dilations, widths)]
+        self._dilations = self.meta.dilations
+        self._rings = [tuple(np.zeros((2 * d, 0, self._width(f'past_{kind}_{i}')), np.float32)
+                             for kind in _KINDS) for i, d in enumerate(self._dilations)]
+
+    def _width(self, name: str) -> int:
+        """Of one frame of a past of two."""
+        shape = self._session.inputs.get(name, ())
+        if len(shape) != 2 or not isinstance(shape[1], int):
+            raise ModelError(
+                f'Expected a causal network with an input {name} of two frames, got '
+                f'{dict(self._session.inputs)}; export it again with `occpose export`.')
+        return shape[1] // 2
 
     def __len__(self) -> int:
         return self._rings[0][0].shape[1]
@@ -118,15 +65,15 @@ class StepNetwork:
             remember: Whether this frame becomes part of the past.
         """
         arrays: dict[str, Floats] = {'features': features, 'seen': seen}
-        for i, (d, pair) in enumerate(zip(self.meta.dilations, self._rings)):
-            for kind, ring in zip(('features', 'masks'), pair):
+        for i, (d, pair) in enumerate(zip(self._dilations, self._rings)):
+            for kind, ring in zip(_KINDS, pair):
                 oldest, older = ring[self._time % (2 * d)], ring[(self._time + d) % (2 * d)]
                 arrays[f'past_{kind}_{i}'] = np.concatenate([oldest, older], axis=1)
         out = self._session(arrays)
         if remember:
             now = out | {'now_features_0': features, 'now_masks_0': seen}
-            for i, (d, pair) in enumerate(zip(self.meta.dilations, self._rings)):
-                for kind, ring in zip(('features', 'masks'), pair):
+            for i, (d, pair) in enumerate(zip(self._dilations, self._rings)):
+                for kind, ring in zip(_KINDS, pair):
                     ring[self._time % (2 * d)] = now[f'now_{kind}_{i}']
             self._time += 1
         return out['joints'], out['std']

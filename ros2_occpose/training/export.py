@@ -1,25 +1,32 @@
 """Trained weights as ONNX files that run without torch, written only when both agree.
 
 A causal network becomes one step: what its layers must remember goes in and comes out. A network
-that looks both ways becomes one pass over a clip.
+that looks both ways becomes one pass over clips.
 """
 from __future__ import annotations
 
 import logging
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from torch import Tensor, nn
 
 from ..errors import ModelError
-from ..inference import load_session
-from ..lifting.gated_network import GatedNetwork
-from ..lifting.normalise import FEATURES
-from ..lifting.streaming import GatedMeta, StepNetwork
-from ..skeleton import COCO17
-from .gated import load_checkpoint, network_of
-from .gated_graph import clip_graph, step_graph
+from ..inference import Session, load_session
+from ..lifting.metadata import NetworkMeta
+from ..lifting.network_config import NetworkConfig
+from ..lifting.normalise import FEATURES, JOINTS
+from ..lifting.plain_network import RAYS, TrajectoryNetwork
+from ..lifting.streaming import StepNetwork
+from .calibration import Calibrated, Calibration
+from .step_module import StepModule
+from .trainer import load_checkpoint
+from .weights import network_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,31 +44,32 @@ def export_checkpoint(checkpoint: Path, path: Path) -> None:
     state = load_checkpoint(checkpoint)
     about = {'commit': state['commit'], 'seed': str(state['config']['seed']),
              'steps': str(state['step']), 'data': state['data'], 'licence': 'Apache-2.0'}
-    export(network_of(state), path, about=about, std_factor=state['std_factor'])
+    export(network_of(state), path, about=about, calibration=Calibration(
+        *state.get('calibration', ())))
 
 
-def export(network: GatedNetwork, path: Path, *, about: dict[str, str] | None = None,
-           std_factor: float = 1.0) -> None:
+def export(network: nn.Module, path: Path, *, about: Mapping[str, str] | None = None,
+           calibration: Calibration | None = None) -> None:
     """Write the network; `about` says where it comes from (commit, seed, steps ...).
-
-    Args:
-        std_factor: What the network's std is multiplied with, fitted on held-out clips.
 
     Raises:
         ModelError: The file does not do what the network does; nothing is written.
     """
-    network = network.eval()
-    config = network.config
-    meta = GatedMeta(
-        causal=config.causal, channels=config.channels, dilations=config.dilations,
-        receptive_field=config.receptive_field,
-        about={**(about or {}), 'std_factor': f'{std_factor:.4f}'})
-    build = step_graph if config.causal else clip_graph
+    module = _module(network.eval(), calibration or Calibration()).eval()
+    config: NetworkConfig = network.config      # type: ignore[assignment]
+    said = dict(about or {})
+    if calibration is not None:
+        said['calibration'] = ','.join(f'{number:.4f}' for number in calibration.as_tuple())
+    meta = NetworkMeta(
+        system=config.system, causal=config.causal, fill=config.fill,
+        receptive_field=config.receptive_field, dilations=config.dilations,
+        about={**said, 'channels': str(config.channels), 'masks': str(config.masks),
+               'kernel': str(config.kernel)})
     part = path.with_suffix('.part')
     path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(build(network, std_factor, meta.as_properties()), str(part))
+    onnx.save(_graph(module, meta.as_properties()), str(part))
     try:
-        worst = disagreement(network, part, std_factor)
+        worst = disagreement(module, part)
         if not worst < TOLERANCE_M:
             raise ModelError(
                 f'Expected {path.name} to agree with torch within {TOLERANCE_M} m, got '
@@ -72,18 +80,71 @@ def export(network: GatedNetwork, path: Path, *, about: dict[str, str] | None = 
     logger.info('%s agrees with torch within %.2g m.', path, worst)
 
 
-def disagreement(network: GatedNetwork, path: Path, std_factor: float = 1.0) -> float:
+def _module(network: nn.Module, calibration: Calibration) -> nn.Module:
+    if isinstance(network, TrajectoryNetwork):
+        return network
+    calibrated = Calibrated(network, calibration)
+    return StepModule(calibrated) if calibrated.config.causal else calibrated
+
+
+def _graph(module: nn.Module, properties: dict[str, str]) -> Any:
+    """The module as an ONNX model for any number of people (and frames)."""
+    batch, frames = torch.export.Dim('batch'), torch.export.Dim('frames')
+    if isinstance(module, StepModule):
+        widths = {'features': FEATURES, 'seen': JOINTS, **module.pasts()}
+        inputs = tuple(torch.zeros(3, width) for width in widths.values())
+        first, second, *rest = [{0: batch}] * len(widths)
+        shapes: Any = (first, second, tuple(rest))
+        names, outputs = list(widths), module.outputs()
+    elif isinstance(module, TrajectoryNetwork):
+        inputs, shapes = (torch.zeros(3, 7, RAYS),), ({0: batch, 1: frames},)
+        names, outputs = ['rays'], ['root']
+    else:
+        inputs = torch.zeros(3, 7, FEATURES), torch.zeros(3, 7, JOINTS)
+        shapes = ({0: batch, 1: frames}, {0: batch, 1: frames})
+        names, outputs = ['features', 'seen'], ['joints', 'std']
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter('ignore')     # the exporter on its own workings
+        program = torch.onnx.export(module, inputs, dynamo=True, verbose=False, opset_version=18,
+                                    input_names=names, output_names=outputs,
+                                    dynamic_shapes=shapes)
+    assert program is not None
+    model = program.model_proto
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, properties)
+    for node in model.graph.node:
+        del node.metadata_props[:]      # paths of the machine that exports
+        node.doc_string = ''
+    onnx.checker.check_model(model)
+    return model
+
+
+def disagreement(module: nn.Module, path: Path) -> float:
     """Largest difference [m] between torch and a file over random sequences of two people."""
     rng = np.random.default_rng(0)
     features = rng.normal(0, 0.5, (2, _FRAMES, FEATURES)).astype(np.float32)
-    seen = (rng.random((2, _FRAMES, len(COCO17.joints))) < 0.7).astype(np.float32)
-    with torch.no_grad():
-        joints, log_std = network(torch.as_tensor(features), torch.as_tensor(seen))
-    expected = joints.numpy(), np.exp(log_std.numpy()) * std_factor
-    session = load_session(path)
-    if network.config.causal:
+    seen = (rng.random((2, _FRAMES, JOINTS)) < 0.7).astype(np.float32)
+    session = load_session(path, device='cpu')
+    got: tuple[Any, ...]
+    if isinstance(module, TrajectoryNetwork):
+        rays = features[..., :RAYS]
+        got = session({'rays': rays})['root'],
+        expected = _answers(module, rays)
+    elif isinstance(module, StepModule):
         got = StepNetwork(session).sequence(features, seen)
+        expected = _answers(module.calibrated, features, seen)
     else:
-        out = session({'features': features, 'seen': seen})
-        got = out['joints'], out['std']
-    return max(float(np.abs(a - b).max()) for a, b in zip(expected, got))
+        got = _pair(session, features, seen)
+        expected = _answers(module, features, seen)
+    return max(float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, got))
+
+
+def _pair(session: Session, features: Any, seen: Any) -> tuple[Any, Any]:
+    out = session({'features': features, 'seen': seen})
+    return out['joints'], out['std']
+
+
+def _answers(module: nn.Module, *arrays: Any) -> tuple[Tensor, ...]:
+    with torch.no_grad():
+        out = module(*(torch.as_tensor(array) for array in arrays))
+    return out if isinstance(out, tuple) else (out,)

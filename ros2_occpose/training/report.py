@@ -13,7 +13,8 @@ import numpy as np
 
 from ..geometry import align_similarity
 from ..inference import Session
-from ..lifting.streaming import GatedMeta, StepNetwork
+from ..lifting.metadata import NetworkMeta
+from ..lifting.streaming import StepNetwork
 from ..skeleton import COCO17, H36M17, conversion, convert
 from ..types import Bools, Floats
 from .cameras import draw_cameras
@@ -120,7 +121,7 @@ def _masks(rng: np.random.Generator, protocol: str, batch: int, frames: int, joi
 
 
 def _answers(session: Session, features: Floats, seen: Floats) -> tuple[Floats, Floats]:
-    if GatedMeta.of(session).causal:
+    if NetworkMeta.of(session).causal:
         joints, std = StepNetwork(session).sequence(features, seen)
     else:
         out = [

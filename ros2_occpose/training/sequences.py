@@ -107,11 +107,15 @@ def to_sequences(clips: Clips, fill: Fill = 'hold', *, occlusion: bool = True) -
     seen = clips.seen if occlusion else clips.detected
     inputs = normalise_sequences(clips.rays, seen, clips.now_from_last, fill=fill)
     around = clips.joints_camera - clips.joints_camera[:, :, :1]
-    since = frames_since(seen.any(-1))
     return Sequences(
         inputs.features, inputs.seen, inputs.to_view(around).astype(np.float32),
-        since <= FORGET_S * FPS
+        worth_learning(seen)
     )
+
+
+def worth_learning(seen: Bools) -> Bools:
+    """Frames (B, T) not too long after somebody was last seen, (B, T, J)."""
+    return np.asarray(frames_since(seen.any(-1)) <= FORGET_S * FPS)
 
 
 def frames_since(seen: Bools | np.bool_) -> NDArray[np.integer]:

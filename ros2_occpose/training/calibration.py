@@ -1,0 +1,102 @@
+"""From the std that a network states to one that errors of held-out people agree with."""
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..lifting.network_config import NetworkConfig
+from ..skeleton import COCO17, H36M17, conversion
+from .losses import position_errors
+
+# radii [std] that hold 68 and 95 % of an isotropic 3D Gaussian
+RADIUS_68, RADIUS_95 = 1.88, 2.80
+_ROOT = H36M17.index('hip')
+_EXPONENTS = torch.linspace(0.4, 1.4, 41)
+_MOST = 400_000                # errors that a fit looks at
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """std = scale * exp(log_std)^exponent, for joints that are seen and for those that are not."""
+
+    seen_scale: float = 1.0
+    seen_exponent: float = 1.0
+    hidden_scale: float = 1.0
+    hidden_exponent: float = 1.0
+
+    def as_tuple(self) -> tuple[float, ...]:
+        """For checkpoints."""
+        return astuple(self)
+
+
+class Calibrated(nn.Module):
+    """A lifting network that answers with std in metres."""
+
+    sources: Tensor
+
+    def __init__(self, network: nn.Module, calibration: Calibration) -> None:
+        super().__init__()
+        self.network, self.calibration = network, calibration
+        self.config: NetworkConfig = network.config     # type: ignore[assignment]
+        self.register_buffer('sources', joint_sources())
+
+    def forward(self, features: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Joints (B, T, 17, 3) [m] and std (B, T, 17) [m]."""
+        joints, log_std = self.network(features, seen)
+        return joints, self.std(log_std, seen)
+
+    def std(self, log_std: Tensor, seen: Tensor) -> Tensor:
+        """Calibrated std [m] of h36m17 joints where coco17 joints were seen, all (..., 17)."""
+        c = self.calibration
+        return torch.where(
+            is_seen(seen, self.sources),
+            c.seen_scale * torch.exp(c.seen_exponent * log_std),
+            c.hidden_scale * torch.exp(c.hidden_exponent * log_std))
+
+
+def joint_sources() -> Tensor:
+    """Weights (17, 17) that make h36m17 of coco17; the head counts as seen where the nose is."""
+    sources = conversion(COCO17, H36M17).copy()
+    sources[H36M17.index('head'), COCO17.index('nose')] = 1.0
+    return torch.as_tensor(sources, dtype=torch.float32)
+
+
+def is_seen(seen: Tensor, sources: Tensor) -> Tensor:
+    """Which h36m17 joints come from seen coco17 joints only, (..., 17) bool."""
+    return seen.float() @ sources.T > 0.999
+
+
+def fit(predicted: Tensor, log_std: Tensor, target: Tensor, seen: Tensor,
+        counts: Tensor) -> Calibration:
+    """What makes 68 and 95 % of the errors lie within their radii, hidden joints apart.
+
+    Args:
+        predicted: (B, T, 17, 3) [m] of people that the network has not learned from.
+        log_std: (B, T, 17) [log m].
+        target: (B, T, 17, 3) [m].
+        seen: coco17, (B, T, 17).
+        counts: Frames that count, (B, T).
+    """
+    others = [j for j in range(target.shape[2]) if j != _ROOT]
+    error = position_errors(predicted, target)[..., others][counts > 0]
+    log = log_std[..., others][counts > 0]
+    visible = is_seen(seen, joint_sources())[..., others][counts > 0]
+    return Calibration(*_fit(error[visible], log[visible]), *_fit(error[~visible], log[~visible]))
+
+
+def _fit(error: Tensor, log_std: Tensor) -> tuple[float, float]:
+    """Scale and exponent; the exponent that brings the 95 % radius nearest to its share."""
+    if len(error) < 100:
+        return 1.0, 1.0
+    step = max(len(error) // _MOST, 1)
+    error, log_std = error[::step], log_std[::step]
+    fits = []
+    for exponent in _EXPONENTS.tolist():
+        ratio = error / torch.exp(exponent * log_std)
+        scale = float(torch.quantile(ratio, 0.68)) / RADIUS_68
+        inside = float((ratio < RADIUS_95 * scale).float().mean())
+        fits.append((abs(inside - 0.95), scale, exponent))
+    _, scale, exponent = min(fits)
+    return scale, exponent

@@ -1,0 +1,79 @@
+"""Training clips, drawn once and kept on disk: every system learns from the very same ones."""
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from ..types import Floats
+from .bodies import sampling_weights
+from .motion import Motion
+from .sequences import Clips, draw_clips
+
+logger = logging.getLogger(__name__)
+
+GROUP = 128                # clips a file
+_CODE = Path(__file__).parent      # what draws the clips: another version draws others
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Groups of clips by number; a group that is not on disk yet is drawn and written.
+
+    Raises:
+        DataError: The folder cannot be written.
+    """
+
+    motions: Sequence[Motion]
+    folder: Path
+    seed: int
+    frames: int
+
+    def group(self, number: int) -> Clips:
+        """The clips of a group; the same for the same motions, seed and code."""
+        path = self._folder / f'{number:05}.npz'
+        if not path.exists():
+            self._write(path, self._draw(number))
+        with np.load(path) as arrays:
+            return Clips(**{field.name: arrays[field.name] for field in fields(Clips)})
+
+    def _draw(self, number: int) -> Clips:
+        rng = np.random.default_rng([self.seed, number])
+        return draw_clips(rng, self.motions, sampling_weights(self.motions), GROUP, self.frames)
+
+    def _write(self, path: Path, clips: Clips) -> None:
+        part = path.with_name(f'{path.stem}.{np.random.default_rng().integers(2 ** 60)}.part')
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open('wb') as file:
+                np.savez(file, allow_pickle=False,
+                         **{field.name: _compact(getattr(clips, field.name))
+                            for field in fields(Clips)})
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise DataError(f'Cannot write training clips into {path.parent}: {error.strerror}; '
+                            'make room there, or choose another folder with --cache.') from error
+
+    @property
+    def _folder(self) -> Path:
+        return self.folder / f'{self.frames}x{GROUP}-{self.seed}-{self._fingerprint()}'
+
+    def _fingerprint(self) -> str:
+        """Of the motions and of the code that multiplies them."""
+        digest = hashlib.sha256()
+        for motion in self.motions:
+            digest.update(motion.name.encode())
+            digest.update(np.ascontiguousarray(motion.body).tobytes())
+        for path in sorted(_CODE.glob('*.py')):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:12]
+
+
+def _compact(array: Floats) -> Floats:
+    return array.astype(np.float32) if array.dtype == np.float64 else array

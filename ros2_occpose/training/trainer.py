@@ -1,0 +1,237 @@
+"""The training loop, the same for every system: from clips to the best checkpoint."""
+from __future__ import annotations
+
+import logging
+import math
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from tqdm import tqdm
+
+from ..errors import ConfigError, DataError
+from ..lifting.normalise import VERSION
+from .corpus import GROUP, Corpus
+from .motion import load_motions
+from .processes import Processes
+from .task import Parts, Task
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT, BEST = 'checkpoint.pt', 'best.pt'
+Arrays = Mapping[str, NDArray[Any]]
+_WARM_UP = 200      # steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """All that decides the weights, but for the task and the motion capture."""
+
+    steps: int = 8000
+    batch: int = 16               # sequences a step
+    frames: int = 243             # of a sequence: as many as a network remembers
+    groups: int = 96              # groups of clips that are gone through again and again
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    seed: int = 0
+    validate_every: int = 500
+    held_out: int = 2             # groups of clips of held-out people
+
+
+class _Groups(IterableDataset[Arrays]):
+    """Prepared groups of clips in the order of training, from position `first` on."""
+
+    def __init__(self, corpus: Corpus, task: Task, config: TrainingConfig, first: int) -> None:
+        self.corpus, self.task, self.config, self.first = corpus, task, config, first
+
+    def __iter__(self) -> Iterator[Arrays]:
+        info = get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        torch.set_num_threads(1)
+        position = self.first + worker
+        while True:
+            epoch, place = divmod(position, self.config.groups)
+            rng = np.random.default_rng([self.config.seed, epoch])
+            group = rng.permutation(self.config.groups)[place]
+            order = np.random.default_rng([self.config.seed, position]).permutation(GROUP)
+            arrays = self.task.prepare(self.corpus.group(int(group)))
+            yield {name: array[order] for name, array in arrays.items()}
+            position += workers
+
+
+class Trainer:
+    """Fits one network; everything it needs to go on later is in the checkpoint.
+
+    Raises:
+        DataError: There is no motion capture in `data`, or no room for the clips.
+        ConfigError: `output` holds a run of another configuration.
+    """
+
+    def __init__(self, task: Task, config: TrainingConfig, data: Path, output: Path, cache: Path,
+                 *, processes: Processes, workers: int = 1) -> None:
+        self.task, self.config, self.output, self.workers = task, config, output, workers
+        self.processes, self.device = processes, processes.device
+        self._about = {'commit': current_commit(), 'data': data.name}
+        self._corpus = Corpus(load_motions(data, ('train',)), cache, config.seed, config.frames)
+        self.held_out = held_out(task, config, data, cache)
+        torch.manual_seed(config.seed)
+        self.network = task.build().to(self.device)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate,
+                                           weight_decay=config.weight_decay, amsgrad=True)
+        self.step, self.elapsed_s, self.best = 0, 0.0, math.inf
+        self.history: list[dict[str, float]] = []
+        output.mkdir(parents=True, exist_ok=True)
+        if (output / CHECKPOINT).exists():
+            self._resume(output / CHECKPOINT)
+
+    def run(self) -> None:
+        """Train until all steps are done; may be stopped at any time and called again."""
+        if self.step >= self.config.steps:
+            return
+        network, parts = self.processes.shared(self.network), []
+        bar = tqdm(total=self.config.steps, initial=self.step, desc='train', unit='step',
+                   mininterval=5, disable=not self.processes.is_first)
+        last = time.monotonic()
+        for batch in self._batches():
+            parts.append(self._learn(network, batch))
+            self.step += 1
+            now = time.monotonic()
+            self.elapsed_s, last = self.elapsed_s + now - last, now
+            bar.update()
+            done = self.step == self.config.steps
+            if done or self.step % self.config.validate_every == 0:
+                self._validate(parts)
+                bar.set_postfix({k: round(v, 1) for k, v in self.history[-1].items()
+                                 if k.endswith(self.task.error)})
+                parts.clear()
+            if done:
+                break
+        bar.close()
+
+    def _batches(self) -> Iterator[Arrays]:
+        """The batches of this process from the present step on."""
+        size, shares = self.config.batch, self.processes.count
+        a_group = GROUP // (size * shares)            # steps that a group is good for
+        position, skip = divmod(self.step, a_group)
+        loader = DataLoader(_Groups(self._corpus, self.task, self.config, position),
+                            batch_size=None, num_workers=self.workers,
+                            prefetch_factor=2 if self.workers else None)
+        for arrays in loader:
+            for step in range(skip, a_group):
+                first = (step * shares + self.processes.rank) * size
+                yield {name: array[first:first + size] for name, array in arrays.items()}
+            skip = 0
+
+    def _learn(self, network: nn.Module, arrays: Arrays) -> Parts:
+        rate = self.config.learning_rate * schedule(self.step, self.config.steps)
+        for group in self.optimiser.param_groups:
+            group['lr'] = rate
+        network.train()
+        self.optimiser.zero_grad()
+        loss, parts = self.task.loss(network, self._tensors(arrays))
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        self.optimiser.step()
+        return {'loss': loss.item(), **parts}
+
+    def _tensors(self, arrays: Arrays) -> dict[str, Tensor]:
+        return {name: torch.as_tensor(array).to(self.device, torch.float32)
+                for name, array in arrays.items()}
+
+    def _validate(self, parts: list[Parts]) -> None:
+        if self.processes.is_first:
+            found = validation_error(self.task, self.network, self.held_out, self.device)
+            row = {'step': self.step, 'elapsed_s': round(self.elapsed_s, 1)}
+            row |= {f'train_{k}': float(np.mean([p[k] for p in parts])) for k in parts[0]}
+            self.history.append(row | {f'held_out_{k}': v for k, v in found.items()})
+            if found[self.task.error] < self.best:
+                self.best = found[self.task.error]
+                self._save(self.output / BEST)
+            self._save(self.output / CHECKPOINT)
+        self.processes.wait()
+
+    def _save(self, path: Path) -> None:
+        state = {
+            **self._about,
+            'weights': self.network.state_dict(), 'optimiser': self.optimiser.state_dict(),
+            'network': self.task.network.as_dict(), 'config': asdict(self.config),
+            'step': self.step, 'elapsed_s': self.elapsed_s, 'best': self.best,
+            'error': self.task.error, 'history': self.history, 'normalisation': VERSION,
+        }
+        part = path.with_suffix('.part')
+        torch.save(state, part)
+        part.replace(path)
+
+    def _resume(self, path: Path) -> None:
+        state = load_checkpoint(path)
+        wanted = {'network': self.task.network.as_dict(), 'config': asdict(self.config)}
+        for name, value in wanted.items():
+            if state[name] != value:
+                raise ConfigError(f'{path} is a run of another {name}: expected {value}, got '
+                                  f'{state[name]}; choose another --output.')
+        self.network.load_state_dict(state['weights'])
+        self.optimiser.load_state_dict(state['optimiser'])
+        self.step, self.elapsed_s = state['step'], state['elapsed_s']
+        self.best, self.history = state['best'], state['history']
+        logger.info('Going on after step %d.', self.step)
+
+
+def held_out(task: Task, config: TrainingConfig, data: Path, cache: Path) -> Arrays:
+    """The same clips of held-out people in every run of a seed; never of the test split."""
+    corpus = Corpus(load_motions(data, ('validation',)), cache, config.seed, config.frames)
+    groups = [task.prepare(corpus.group(number)) for number in range(config.held_out)]
+    return {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
+
+
+def validation_error(task: Task, network: nn.Module, arrays: Arrays,
+                     device: torch.device) -> Parts:
+    """Mean parts of the loss over held-out clips."""
+    network.eval()
+    parts = []
+    with torch.no_grad():
+        for first in range(0, len(next(iter(arrays.values()))), 32):
+            batch = {name: torch.as_tensor(array[first:first + 32]).to(device, torch.float32)
+                     for name, array in arrays.items()}
+            parts.append(task.loss(network, batch)[1])
+    return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+
+
+def schedule(step: int, steps: int) -> float:
+    """Share of the learning rate: a linear warm-up, then half a cosine down to 1 %."""
+    warm = min((step + 1) / min(_WARM_UP, max(steps // 10, 1)), 1.0)
+    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What `Trainer` saved.
+
+    Raises:
+        DataError: The file is missing or is no checkpoint.
+    """
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch.load raises whatever the bytes provoke
+        raise DataError(
+            f'Expected a checkpoint of `occpose train` in {path}, got: {error}'
+        ) from error
+    if not isinstance(state, dict) or 'weights' not in state:
+        raise DataError(
+            f'Expected a checkpoint of `occpose train` in {path}, it holds something else.'
+        )
+    return state
+
+
+def current_commit() -> str:
+    """Commit of the source tree, 'unknown' outside one."""
+    done = subprocess.run(
+        ['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).resolve().parent,
+        capture_output=True, text=True, check=False)
+    return done.stdout.strip() or 'unknown'
