@@ -77,7 +77,7 @@ class PlainNetwork(nn.Module):
 
 
 class TrajectoryNetwork(nn.Module):
-    """2D joints over time to the root in the camera: VideoPose3D's trajectory model, section 3.3."""
+    """2D joints over time to the root in the camera: section 3.3 of VideoPose3D."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
