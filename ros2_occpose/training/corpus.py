@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from .sequences import Clips, draw_clips
 logger = logging.getLogger(__name__)
 
 GROUP = 128                # clips a file
-_CODE = Path(__file__).parent      # what draws the clips: another version draws others
+# what draws the clips: another version draws others
+_SOURCES = ('motion', 'kinematics', 'retarget', 'bodies', 'cameras', 'detections', 'occlusion',
+            'sequences')
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Corpus:
                             for field in fields(Clips)})
             part.replace(path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise DataError(f'Cannot write training clips into {path.parent}: {error.strerror}; '
                             'make room there, or choose another folder with --cache.') from error
 
@@ -70,8 +74,8 @@ class Corpus:
         for motion in self.motions:
             digest.update(motion.name.encode())
             digest.update(np.ascontiguousarray(motion.body).tobytes())
-        for path in sorted(_CODE.glob('*.py')):
-            digest.update(path.read_bytes())
+        for name in _SOURCES:
+            digest.update(Path(__file__).with_name(f'{name}.py').read_bytes())
         return digest.hexdigest()[:12]
 
 

@@ -59,4 +59,5 @@ def trajectory_loss(predicted: Tensor, target: Tensor,
     error = position_errors(predicted, target)
     total = counts.sum().clamp(min=1)
     weight = counts / target[..., 2].clamp(min=0.5)
-    return (error * weight).sum() / total, {'root_mm': 1e3 * float((error * counts).sum() / total)}
+    distance = (error * counts).sum() / total
+    return (error * weight).sum() / total, {'root_mm': 1e3 * distance.item()}
