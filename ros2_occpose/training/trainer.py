@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 CHECKPOINT, BEST = 'checkpoint.pt', 'best.pt'
 Arrays = Mapping[str, NDArray[Any]]
 _WARM_UP = 200      # steps
+_MOST_KEPT = 128    # prepared groups, about 14 MB each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class _Groups(IterableDataset[Arrays]):
 
     def __init__(self, corpus: Corpus, task: Task, config: TrainingConfig, first: int) -> None:
         self.corpus, self.task, self.config, self.first = corpus, task, config, first
+        self._kept: dict[int, Arrays] = {}
 
     def __iter__(self) -> Iterator[Arrays]:
         info = get_worker_info()
@@ -60,11 +62,19 @@ class _Groups(IterableDataset[Arrays]):
         while True:
             epoch, place = divmod(position, self.config.groups)
             rng = np.random.default_rng([self.config.seed, epoch])
-            group = rng.permutation(self.config.groups)[place]
+            arrays = self._prepared(int(rng.permutation(self.config.groups)[place]))
             order = np.random.default_rng([self.config.seed, position]).permutation(GROUP)
-            arrays = self.task.prepare(self.corpus.group(int(group)))
             yield {name: array[order] for name, array in arrays.items()}
             position += workers
+
+    def _prepared(self, group: int) -> Arrays:
+        """The same every time, so it is kept as long as memory is no matter."""
+        arrays = self._kept.get(group)
+        if arrays is None:
+            arrays = self.task.prepare(self.corpus.group(group))
+            if len(self._kept) < _MOST_KEPT:
+                self._kept[group] = arrays
+        return arrays
 
 
 class Trainer:
@@ -108,9 +118,7 @@ class Trainer:
             bar.update()
             done = self.step == self.config.steps
             if done or self.step % self.config.validate_every == 0:
-                self._validate(parts)
-                bar.set_postfix({k: round(v, 1) for k, v in self.history[-1].items()
-                                 if k.endswith(self.task.error)})
+                bar.set_postfix(self._validate(parts))
                 parts.clear()
             if done:
                 break
@@ -119,6 +127,9 @@ class Trainer:
     def _batches(self) -> Iterator[Arrays]:
         """The batches of this process from the present step on."""
         size, shares = self.config.batch, self.processes.count
+        if size * shares > GROUP:
+            raise ConfigError(f'Expected a batch of at most {GROUP // shares} with {shares} '
+                              f'processes, got {size}; give a smaller --batch.')
         a_group = GROUP // (size * shares)            # steps that a group is good for
         position, skip = divmod(self.step, a_group)
         loader = DataLoader(_Groups(self._corpus, self.task, self.config, position),
@@ -146,17 +157,21 @@ class Trainer:
         return {name: torch.as_tensor(array).to(self.device, torch.float32)
                 for name, array in arrays.items()}
 
-    def _validate(self, parts: list[Parts]) -> None:
+    def _validate(self, parts: list[Parts]) -> Parts:
+        """Errors to show; the first process saves."""
+        row: Parts = {}
         if self.processes.is_first:
             found = validation_error(self.task, self.network, self.held_out, self.device)
             row = {'step': self.step, 'elapsed_s': round(self.elapsed_s, 1)}
             row |= {f'train_{k}': float(np.mean([p[k] for p in parts])) for k in parts[0]}
-            self.history.append(row | {f'held_out_{k}': v for k, v in found.items()})
+            row |= {f'held_out_{k}': v for k, v in found.items()}
+            self.history.append(row)
             if found[self.task.error] < self.best:
                 self.best = found[self.task.error]
                 self._save(self.output / BEST)
             self._save(self.output / CHECKPOINT)
         self.processes.wait()
+        return {k: round(v, 1) for k, v in row.items() if k.endswith(self.task.error)}
 
     def _save(self, path: Path) -> None:
         state = {
