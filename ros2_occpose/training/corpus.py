@@ -19,9 +19,7 @@ from .sequences import Clips, draw_clips
 logger = logging.getLogger(__name__)
 
 GROUP = 128                # clips a file
-# what draws the clips: another version draws others
-_SOURCES = ('motion', 'kinematics', 'retarget', 'bodies', 'cameras', 'detections', 'occlusion',
-            'sequences')
+_CODE = Path(__file__).parent      # draws the clips: another version draws others
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,8 @@ class Corpus:
         for motion in self.motions:
             digest.update(motion.name.encode())
             digest.update(np.ascontiguousarray(motion.body).tobytes())
-        for name in _SOURCES:
-            digest.update(Path(__file__).with_name(f'{name}.py').read_bytes())
+        for path in sorted(_CODE.glob('*.py')):
+            digest.update(path.read_bytes())
         return digest.hexdigest()[:12]
 
 
