@@ -106,9 +106,9 @@ def lift_sequences(session: Session, rays: Floats, seen: Bools,
     meta = NetworkMeta.of(session)
     inputs = normalise_sequences(rays, seen, turn, fill=meta.fill)
     if meta.causal:
-        joints, std = StepNetwork(session).sequence(inputs.features, inputs.seen)
+        joints, std = StepNetwork(session).sequence(inputs.features)
     else:
-        out = session({'features': inputs.features, 'seen': inputs.seen})
+        out = session({'features': inputs.features})
         joints, std = out['joints'], out['std']
     return inputs.to_camera(joints.astype(float)), std.astype(float)
 

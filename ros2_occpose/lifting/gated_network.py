@@ -1,10 +1,10 @@
-"""Temporal gated convolution in two streams, after Gu et al. 2020, eq. 2.
+"""Temporal gated convolution, after Gu et al. 2020.
 
-Differences from the paper: the mask stream carries features of its own from layer to layer (a
-chain of sigmoids forgets which joints were hidden) and is narrower; the features also see which
-joints are seen; the gates start open and carry no batch norm; every frame of a sequence is
-answered in one pass, a straight path carries the frame to the answer, and a second head says how
-sure it is.
+The gates are those of eq. 1: each layer's come from its own input, which starts with the joints
+and how fresh the sight of each is. The two-stream gates that the paper prefers (eq. 2) did worse
+here, docs/training.md has the figures. Other differences: the gates start open and carry no batch
+norm, one gate serves a few channels, every frame of a sequence is answered in one pass, a straight
+path carries the frame to the answer, and a second head says how sure it is.
 """
 from __future__ import annotations
 
@@ -14,63 +14,53 @@ from torch.nn import functional
 
 from .network_config import NetworkConfig
 from .network_heads import Heads
-from .normalise import FEATURES, JOINTS
+from .normalise import FEATURES
 
-OPEN = 2.0                      # initial bias of the gates: sigmoid(2) = 0.88
+OPEN = 3.0                      # initial bias of the gates: sigmoid(3) = 0.95
 
 
 class GatedConvolution(nn.Module):
-    """One layer of eq. 2: features and mask are convolved apart, then multiplied."""
+    """One layer of eq. 1: convolution, batch norm, ReLU, times the gates."""
 
-    def __init__(self, inputs: int, mask_inputs: int, config: NetworkConfig, *, kernel: int,
-                 dilation: int) -> None:
+    def __init__(self, inputs: int, config: NetworkConfig, *, kernel: int, dilation: int) -> None:
         super().__init__()
         span = (kernel - 1) * dilation
         self.padding = (span, 0) if config.causal else (span // 2, span // 2)
+        self.shared = config.channels // config.gates         # channels that share a gate
         self.feature = nn.Conv1d(inputs, config.channels, kernel, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm1d(config.channels, momentum=0.05)
-        self.mask = nn.Conv1d(mask_inputs, config.masks, kernel, dilation=dilation)
-        self.gate = nn.Conv1d(config.masks, config.channels, 1)
+        self.gate = nn.Conv1d(inputs, config.gates, kernel, dilation=dilation)
         nn.init.constant_(self.gate.bias, OPEN)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """X^l and M^l of X^(l-1) and M^(l-1), all (B, C, T); outside the sequence they are 0."""
-        y = functional.relu(self.norm(self.feature(functional.pad(x, self.padding))))
-        new = functional.relu(self.mask(functional.pad(mask, self.padding)))
-        mask = new + mask if mask.shape[1] == new.shape[1] else new
-        return y * torch.sigmoid(self.gate(mask)), mask
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, T) to (B, C, T); outside the sequence everything is 0."""
+        x = functional.pad(x, self.padding)
+        gates = torch.sigmoid(self.gate(x)).repeat_interleave(self.shared, dim=1)
+        return functional.relu(self.norm(self.feature(x))) * gates
 
 
 class GatedNetwork(nn.Module):
-    """Seen and hidden 2D joints over time to 3D joints and their uncertainty."""
+    """2D joints over time, some of them hidden, to 3D joints and their uncertainty."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        c, m = config.channels, config.masks
+        c = config.channels
         first, *rest = config.dilations
-        self.first = GatedConvolution(FEATURES, JOINTS, config, kernel=config.kernel,
-                                      dilation=first)
-        self.wide = nn.ModuleList(GatedConvolution(c, m, config, kernel=config.kernel, dilation=d)
+        self.first = GatedConvolution(FEATURES, config, kernel=config.kernel, dilation=first)
+        self.wide = nn.ModuleList(GatedConvolution(c, config, kernel=config.kernel, dilation=d)
                                   for d in rest)
-        self.deep = nn.ModuleList(GatedConvolution(c, m, config, kernel=1, dilation=1)
-                                  for _ in rest)
+        self.deep = nn.ModuleList(GatedConvolution(c, config, kernel=1, dilation=1) for _ in rest)
         self.heads = Heads(c)
 
-    def forward(self, features: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Joints and log std of every frame.
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Joints (B, T, 17, 3) [m] around the hip in view axes, log std (B, T, 17) [log m].
 
         Args:
             features: (B, T, FEATURES) of `normalise_sequences`.
-            seen: (B, T, 17) 1 where a coco17 joint was seen, else 0.
-
-        Returns:
-            Joints (B, T, 17, 3) [m] around the hip in view axes, log of std (B, T, 17) [log m].
         """
         features = features.transpose(1, 2)
-        x, mask = self.first(features, seen.transpose(1, 2))  # (B, C, T), (B, M, T)
+        x = self.first(features)  # (B, C, T)
         for wide, deep in zip(self.wide, self.deep):
-            y, mask = wide(x, mask)
-            y, mask = deep(y, mask)
-            x = x + y
+            x = x + deep(wide(x))
         return self.heads(x, features)

@@ -76,7 +76,7 @@ class StreamingLifter:
             place = before * (1 - share) + rays * share
             state, features, view = normalise(state, place, between, turn)
             joints, std = self._network.step(
-                features.astype(np.float32), between.astype(np.float32), remember=remember)
+                features.astype(np.float32), remember=remember)
             turn = None
         if remember:
             self._state, self._rays, self._seen = state, rays, seen

@@ -17,7 +17,7 @@ class NetworkConfig:
     causal: bool = True
     fill: Fill = 'hold'
     channels: int = 256
-    masks: int = 64                 # channels of the mask stream of gated convolutions
+    gates: int = 64                 # of a gated layer; each serves channels / gates
     kernel: int = 3
     dilations: tuple[int, ...] = (1, 3, 9, 27, 81)
 

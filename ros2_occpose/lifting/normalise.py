@@ -16,10 +16,12 @@ from ..geometry import camera_from_view
 from ..skeleton import COCO17
 from ..types import Bools, Floats, Ints
 
-VERSION = 'view-1'             # travels in the metadata of every network trained on this page
+VERSION = 'view-2'             # travels in the metadata of every network trained on this page
 JOINTS = len(COCO17.joints)
-# offsets (J, 2), seen (J,), middle (2), log distance, shift of the middle (2)
+# offsets (J, 2), freshness (J,), middle (2), log distance, shift of the middle (2)
 FEATURES = 3 * JOINTS + 5
+FRESHNESS = slice(2 * JOINTS, 3 * JOINTS)
+MEMORY_FRAMES = 8.0            # freshness falls by a factor of e in so many frames
 
 _TORSO = ('left_shoulder', 'right_shoulder', 'left_hip', 'right_hip')
 _MIDDLE_WEIGHT = np.full(JOINTS, 0.02)
@@ -61,12 +63,14 @@ class BodyState:
     known: Bools         # (N, J) seen at least once
     seen: Bools          # (N, J) seen in the last frame
     frames: Floats       # (N,) frames in which a length could be measured
+    unseen: Floats       # (N, J) frames since each joint was seen
 
     @staticmethod
     def fresh(n: int) -> BodyState:
         """Of people never seen."""
         return BodyState(np.zeros((n, 2)), np.full(n, 1 / _FIRST_GUESS), np.zeros((n, JOINTS, 2)),
-                         np.zeros((n, JOINTS), bool), np.zeros((n, JOINTS), bool), np.zeros(n))
+                         np.zeros((n, JOINTS), bool), np.zeros((n, JOINTS), bool), np.zeros(n),
+                         np.full((n, JOINTS), np.inf))
 
     def take(self, rows: Ints) -> BodyState:
         """Of some of the people."""
@@ -108,17 +112,23 @@ def normalise(state: BodyState, rays: Floats, seen: Bools,
     per_m, frames = _distance(state, view, seen)
     offsets = np.where(known[..., None], np.clip(view / per_m[:, None, None], -3, 3), 0.0)
     moved = np.where(shared[:, None], shift / per_m[:, None], 0.0)
+    unseen = np.where(seen, 0.0, state.unseen + 1)
     features = np.concatenate(
         [
             offsets.reshape(len(offsets), -1),
-            seen,
+            freshness(unseen),
             np.clip(middle, -1.5, 1.5),
             -np.log(per_m)[:, None] - 1.4,
             np.clip(moved * 10, -2, 2),
         ],
         1,
     )
-    return BodyState(middle, per_m, offsets, known, seen, frames), features, turn
+    return BodyState(middle, per_m, offsets, known, seen, frames, unseen), features, turn
+
+
+def freshness(unseen: Floats) -> Floats:
+    """What a network is told of a joint: 1 where it is seen, less the longer it is unseen."""
+    return np.exp(-unseen / MEMORY_FRAMES)
 
 
 def _expected_rays(state: BodyState, now_from_last: Floats | None) -> Floats:

@@ -1,6 +1,6 @@
 """Dilated temporal convolution without gates, after Pavllo et al. 2019 (VideoPose3D), figure 2.
 
-The baseline of the papers. It does not learn which joints are seen; every frame of a sequence is
+The baseline of the papers. It is not told which joints are seen; every frame of a sequence is
 answered in one pass, and heads and straight path are those of all our lifters.
 """
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from .network_config import NetworkConfig
 from .network_heads import Heads
-from .normalise import FEATURES, JOINTS
+from .normalise import FEATURES, FRESHNESS, JOINTS
 
 RAYS = 2 * JOINTS
 
@@ -62,15 +62,14 @@ class PlainNetwork(nn.Module):
         self.trunk = Trunk(FEATURES, config)
         self.heads = Heads(config.channels)
         visible = torch.ones(FEATURES, 1)
-        visible[2 * JOINTS:3 * JOINTS] = 0
+        visible[FRESHNESS] = 0
         self.register_buffer('visible', visible)           # all but which joints are seen
 
-    def forward(self, features: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Joints (B, T, 17, 3) [m] around the hip in view axes, log std (B, T, 17) [log m].
 
         Args:
             features: (B, T, FEATURES) of `normalise_sequences`.
-            seen: (B, T, 17); not used.
         """
         features = features.transpose(1, 2) * self.visible
         return self.heads(self.trunk(features), features)

@@ -7,19 +7,16 @@ from typing import Literal
 import numpy as np
 
 from ..types import Bools, Floats, Ints
-from .normalise import JOINTS, BodyState, normalise
+from .normalise import FRESHNESS, BodyState, freshness, normalise
 
 Fill = Literal['hold', 'interpolate']
 FILLS: tuple[Fill, ...] = ('hold', 'interpolate')
-_SEEN = slice(2 * JOINTS, 3 * JOINTS)         # where the features say which joints are seen
-
 
 @dataclass(frozen=True)
 class Normalised:
     """B sequences of T frames; the network answers in the axes of the view."""
 
     features: Floats             # (B, T, FEATURES) float32
-    seen: Floats                 # (B, T, 17) float32, 1 where a joint was seen
     camera_from_view: Floats     # (B, T, 3, 3)
 
     def to_camera(self, joints_view: Floats) -> Floats:
@@ -56,8 +53,9 @@ def normalise_sequences(rays: Floats, seen: Bools, now_from_last: Floats | None 
         features.append(x.astype(np.float32))
         views.append(view)
     out = np.stack(features, 1)
-    out[..., _SEEN] = seen
-    return Normalised(out, seen.astype(np.float32), np.stack(views, 1))
+    if fill == 'interpolate':
+        out[..., FRESHNESS] = freshness(_to_nearest_sight(seen))
+    return Normalised(out, np.stack(views, 1))
 
 
 def interpolate(rays: Floats, seen: Bools) -> tuple[Floats, Bools]:
@@ -68,14 +66,31 @@ def interpolate(rays: Floats, seen: Bools) -> tuple[Floats, Bools]:
     """
     frames = seen.shape[1]
     t = np.arange(frames)[None, :, None]
-    before = np.maximum.accumulate(np.where(seen, t, -1), axis=1)                     # (B, T, J)
-    after = np.minimum.accumulate(np.where(seen, t, frames)[:, ::-1], axis=1)[:, ::-1]
+    before, after = _sights(seen)
     known = (before >= 0) | (after < frames)
     first = np.where(before >= 0, before, np.minimum(after, frames - 1))
     last = np.where(after < frames, after, first)
     share = (t - first) / np.maximum(last - first, 1)
     lines = _at(rays, first) * (1 - share[..., None]) + _at(rays, last) * share[..., None]
     return np.where(seen[..., None], rays, np.where(known[..., None], lines, 0.0)), known
+
+
+def _to_nearest_sight(seen: Bools) -> Floats:
+    """Frames to the nearest sight of each joint, before or after, (B, T, J); inf: never."""
+    frames = seen.shape[1]
+    t = np.arange(frames)[None, :, None]
+    before, after = _sights(seen)
+    return np.minimum(np.where(before >= 0, t - before, np.inf),
+                      np.where(after < frames, after - t, np.inf))
+
+
+def _sights(seen: Bools) -> tuple[Ints, Ints]:
+    """Last frame in which a joint was seen, -1: none, and next one, T: none, (B, T, J) both."""
+    frames = seen.shape[1]
+    t = np.arange(frames)[None, :, None]
+    before = np.maximum.accumulate(np.where(seen, t, -1), axis=1)
+    after = np.minimum.accumulate(np.where(seen, t, frames)[:, ::-1], axis=1)[:, ::-1]
+    return before, after
 
 
 def _at(rays: Floats, frame: Ints) -> Floats:

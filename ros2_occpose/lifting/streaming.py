@@ -10,8 +10,6 @@ from ..inference import Session
 from ..types import Floats
 from .metadata import NetworkMeta
 
-_KINDS = ('features', 'masks')
-
 
 class StepNetwork:
     """One frame at a time of N people, each with a past of its own.
@@ -34,8 +32,8 @@ class StepNetwork:
         self.backend = session.backend
         self._time = 0
         self._dilations = self.meta.dilations
-        self._rings = [tuple(np.zeros((2 * d, 0, self._width(f'past_{kind}_{i}')), np.float32)
-                             for kind in _KINDS) for i, d in enumerate(self._dilations)]
+        self._rings = [np.zeros((2 * d, 0, self._width(f'past_{i}')), np.float32)
+                       for i, d in enumerate(self._dilations)]
 
     def _width(self, name: str) -> int:
         """Of one frame of a past of two."""
@@ -47,41 +45,36 @@ class StepNetwork:
         return shape[1] // 2
 
     def __len__(self) -> int:
-        return self._rings[0][0].shape[1]
+        return self._rings[0].shape[1]
 
     def choose(self, rows: Sequence[int]) -> None:
         """Go on with these people of now, in this order; -1 is somebody new."""
         index = np.asarray(rows, int)
-        self._rings = [tuple(_chosen(ring, index) for ring in pair) for pair in self._rings]
+        self._rings = [_chosen(ring, index) for ring in self._rings]
 
-    def step(
-        self, features: Floats, seen: Floats, *, remember: bool = True
-    ) -> tuple[Floats, Floats]:
+    def step(self, features: Floats, *, remember: bool = True) -> tuple[Floats, Floats]:
         """Joints (N, 17, 3) [m] in view axes and std (N, 17) [m] of a frame.
 
         Args:
             features: (N, FEATURES) of `normalise`.
-            seen: (N, 17).
             remember: Whether this frame becomes part of the past.
         """
-        arrays: dict[str, Floats] = {'features': features, 'seen': seen}
-        for i, (d, pair) in enumerate(zip(self._dilations, self._rings)):
-            for kind, ring in zip(_KINDS, pair):
-                oldest, older = ring[self._time % (2 * d)], ring[(self._time + d) % (2 * d)]
-                arrays[f'past_{kind}_{i}'] = np.concatenate([oldest, older], axis=1)
+        arrays: dict[str, Floats] = {'features': features}
+        for i, (d, ring) in enumerate(zip(self._dilations, self._rings)):
+            oldest, older = ring[self._time % (2 * d)], ring[(self._time + d) % (2 * d)]
+            arrays[f'past_{i}'] = np.concatenate([oldest, older], axis=1)
         out = self._session(arrays)
         if remember:
-            now = out | {'now_features_0': features, 'now_masks_0': seen}
-            for i, (d, pair) in enumerate(zip(self._dilations, self._rings)):
-                for kind, ring in zip(_KINDS, pair):
-                    ring[self._time % (2 * d)] = now[f'now_{kind}_{i}']
+            now = out | {'now_0': features}
+            for i, (d, ring) in enumerate(zip(self._dilations, self._rings)):
+                ring[self._time % (2 * d)] = now[f'now_{i}']
             self._time += 1
         return out['joints'], out['std']
 
-    def sequence(self, features: Floats, seen: Floats) -> tuple[Floats, Floats]:
+    def sequence(self, features: Floats) -> tuple[Floats, Floats]:
         """Joints (B, T, 17, 3) and std (B, T, 17) of sequences of new people, frame by frame."""
         self.choose([-1] * len(features))
-        answers = [self.step(features[:, t], seen[:, t]) for t in range(features.shape[1])]
+        answers = [self.step(features[:, t]) for t in range(features.shape[1])]
         return np.stack([a[0] for a in answers], 1), np.stack([a[1] for a in answers], 1)
 
 

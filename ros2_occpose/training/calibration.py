@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..lifting.network_config import NetworkConfig
+from ..lifting.normalise import FRESHNESS
 from ..skeleton import COCO17, H36M17, conversion
 from .losses import position_errors
 
@@ -42,16 +43,16 @@ class Calibrated(nn.Module):
         self.config: NetworkConfig = network.config     # type: ignore[assignment]
         self.register_buffer('sources', joint_sources())
 
-    def forward(self, features: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Joints (B, T, 17, 3) [m] and std (B, T, 17) [m]."""
-        joints, log_std = self.network(features, seen)
-        return joints, self.std(log_std, seen)
+        joints, log_std = self.network(features)
+        return joints, self.std(log_std, features)
 
-    def std(self, log_std: Tensor, seen: Tensor) -> Tensor:
-        """Calibrated std [m] of h36m17 joints where coco17 joints were seen, all (..., 17)."""
+    def std(self, log_std: Tensor, features: Tensor) -> Tensor:
+        """Calibrated std (..., 17) [m] of h36m17 joints, from features (..., FEATURES)."""
         c = self.calibration
         return torch.where(
-            is_seen(seen, self.sources),
+            is_seen(features[..., FRESHNESS], self.sources),
             c.seen_scale * torch.exp(c.seen_exponent * log_std),
             c.hidden_scale * torch.exp(c.hidden_exponent * log_std))
 
@@ -63,12 +64,12 @@ def joint_sources() -> Tensor:
     return torch.as_tensor(sources, dtype=torch.float32)
 
 
-def is_seen(seen: Tensor, sources: Tensor) -> Tensor:
-    """Which h36m17 joints come from seen coco17 joints only, (..., 17) bool."""
-    return seen.float() @ sources.T > 0.999
+def is_seen(freshness: Tensor, sources: Tensor) -> Tensor:
+    """Which h36m17 joints come from coco17 joints that are all seen now, (..., 17) bool."""
+    return freshness.float() @ sources.T > 0.999
 
 
-def fit(predicted: Tensor, log_std: Tensor, target: Tensor, seen: Tensor,
+def fit(predicted: Tensor, log_std: Tensor, target: Tensor, freshness: Tensor,
         counts: Tensor) -> Calibration:
     """What makes 68 and 95 % of the errors lie within their radii, hidden joints apart.
 
@@ -76,13 +77,13 @@ def fit(predicted: Tensor, log_std: Tensor, target: Tensor, seen: Tensor,
         predicted: (B, T, 17, 3) [m] of people that the network has not learned from.
         log_std: (B, T, 17) [log m].
         target: (B, T, 17, 3) [m].
-        seen: coco17, (B, T, 17).
+        freshness: Of coco17 joints, (B, T, 17).
         counts: Frames that count, (B, T).
     """
     others = [j for j in range(target.shape[2]) if j != _ROOT]
     error = position_errors(predicted, target)[..., others][counts > 0]
     log = log_std[..., others][counts > 0]
-    visible = is_seen(seen, joint_sources())[..., others][counts > 0]
+    visible = is_seen(freshness, joint_sources())[..., others][counts > 0]
     return Calibration(*_fit(error[visible], log[visible]), *_fit(error[~visible], log[~visible]))
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import ModelError
-from ..inference import Session, load_session
+from ..inference import load_session
 from ..lifting.metadata import NetworkMeta
 from ..lifting.network_config import NetworkConfig
-from ..lifting.normalise import FEATURES, JOINTS
+from ..lifting.normalise import FEATURES, FRESHNESS, JOINTS
 from ..lifting.plain_network import RAYS, TrajectoryNetwork
 from ..lifting.streaming import StepNetwork
 from .calibration import Calibrated, Calibration
@@ -63,7 +63,7 @@ def export(network: nn.Module, path: Path, *, about: Mapping[str, str] | None = 
     meta = NetworkMeta(
         system=config.system, causal=config.causal, fill=config.fill,
         receptive_field=config.receptive_field, dilations=config.dilations,
-        about={**said, 'channels': str(config.channels), 'masks': str(config.masks),
+        about={**said, 'channels': str(config.channels), 'gates': str(config.gates),
                'kernel': str(config.kernel)})
     part = path.with_suffix('.part')
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,18 +91,17 @@ def _graph(module: nn.Module, properties: dict[str, str]) -> Any:
     """The module as an ONNX model for any number of people (and frames)."""
     batch, frames = torch.export.Dim('batch'), torch.export.Dim('frames')
     if isinstance(module, StepModule):
-        widths = {'features': FEATURES, 'seen': JOINTS, **module.pasts()}
+        widths = {'features': FEATURES, **module.pasts()}
         inputs = tuple(torch.zeros(3, width) for width in widths.values())
-        first, second, *rest = [{0: batch}] * len(widths)
-        shapes: Any = (first, second, tuple(rest))
+        first, *rest = [{0: batch}] * len(widths)
+        shapes: Any = (first, tuple(rest))
         names, outputs = list(widths), module.outputs()
     elif isinstance(module, TrajectoryNetwork):
         inputs, shapes = (torch.zeros(3, 7, RAYS),), ({0: batch, 1: frames},)
         names, outputs = ['rays'], ['root']
     else:
-        inputs = torch.zeros(3, 7, FEATURES), torch.zeros(3, 7, JOINTS)
-        shapes = ({0: batch, 1: frames}, {0: batch, 1: frames})
-        names, outputs = ['features', 'seen'], ['joints', 'std']
+        inputs, shapes = (torch.zeros(3, 7, FEATURES),), ({0: batch, 1: frames},)
+        names, outputs = ['features'], ['joints', 'std']
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore')     # the exporter on its own workings
         program = torch.onnx.export(module, inputs, dynamo=True, verbose=False, opset_version=18,
@@ -123,28 +122,18 @@ def disagreement(module: nn.Module, path: Path) -> float:
     """Largest difference [m] between torch and a file over random sequences of two people."""
     rng = np.random.default_rng(0)
     features = rng.normal(0, 0.5, (2, _FRAMES, FEATURES)).astype(np.float32)
-    seen = (rng.random((2, _FRAMES, JOINTS)) < 0.7).astype(np.float32)
+    features[..., FRESHNESS] = rng.random((2, _FRAMES, JOINTS)) < 0.7
     session = load_session(path, device='cpu')
     got: tuple[Any, ...]
     if isinstance(module, TrajectoryNetwork):
-        rays = features[..., :RAYS]
-        got = session({'rays': rays})['root'],
-        expected = _answers(module, rays)
+        features = features[..., :RAYS]
+        got = session({'rays': features})['root'],
     elif isinstance(module, StepModule):
-        got = StepNetwork(session).sequence(features, seen)
-        expected = _answers(module.calibrated, features, seen)
+        got, module = StepNetwork(session).sequence(features), module.calibrated
     else:
-        got = _pair(session, features, seen)
-        expected = _answers(module, features, seen)
-    return max(float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, got))
-
-
-def _pair(session: Session, features: Any, seen: Any) -> tuple[Any, Any]:
-    out = session({'features': features, 'seen': seen})
-    return out['joints'], out['std']
-
-
-def _answers(module: nn.Module, *arrays: Any) -> tuple[Tensor, ...]:
+        out = session({'features': features})
+        got = out['joints'], out['std']
     with torch.no_grad():
-        out = module(*(torch.as_tensor(array) for array in arrays))
-    return out if isinstance(out, tuple) else (out,)
+        expected = module(torch.as_tensor(features))
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    return max(float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, got))

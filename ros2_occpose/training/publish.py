@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from ..lifting.normalise import FRESHNESS
 from .calibration import fit
 from .card import draw_curves, write_card
 from .export import export_checkpoint
@@ -39,10 +40,10 @@ def publish(name: str, task: Task, output: Path, held_out: Arrays, *,
 
 def _calibration(state: dict[str, object], held_out: Arrays) -> tuple[float, ...]:
     network = network_of(state)
-    features, seen, target, counts = (torch.as_tensor(held_out[name]).float() for name in (
-        'features', 'seen', 'target', 'counts'))
+    features, target, counts = (torch.as_tensor(held_out[name]).float()
+                                for name in ('features', 'target', 'counts'))
     with torch.no_grad():
-        answers = [network(features[b:b + 32], seen[b:b + 32])
+        answers = [network(features[b:b + 32])
                    for b in range(0, len(features), 32)]
     joints, log_std = (torch.cat(parts) for parts in zip(*answers))
-    return fit(joints, log_std, target, seen, counts).as_tuple()
+    return fit(joints, log_std, target, features[..., FRESHNESS], counts).as_tuple()

@@ -28,7 +28,6 @@ class Sequences:
     """B sequences of T frames, from a person's first frame on."""
 
     features: Floats       # (B, T, FEATURES)
-    seen: Floats           # (B, T, 17) coco17, 1 where seen
     target: Floats         # (B, T, 17, 3) [m] h36m17 around the hip, in the axes of the view
     counts: Bools          # (B, T) frames worth learning from
 
@@ -108,7 +107,7 @@ def to_sequences(clips: Clips, fill: Fill = 'hold', *, occlusion: bool = True) -
     inputs = normalise_sequences(clips.rays, seen, clips.now_from_last, fill=fill)
     around = clips.joints_camera - clips.joints_camera[:, :, :1]
     return Sequences(
-        inputs.features, inputs.seen, inputs.to_view(around).astype(np.float32),
+        inputs.features, inputs.to_view(around).astype(np.float32),
         worth_learning(seen)
     )
 

@@ -51,13 +51,13 @@ class LiftingTask:
     def prepare(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
         """Normalised as the network will see people live."""
         sequences = to_sequences(clips, self.network.fill, occlusion=self.occlusion)
-        return {'features': sequences.features, 'seen': sequences.seen,
-                'target': sequences.target, 'counts': sequences.counts.astype(np.float32)}
+        return {'features': sequences.features, 'target': sequences.target,
+                'counts': sequences.counts.astype(np.float32)}
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
         """Position, velocity and likelihood."""
         with torch.autocast(batch['features'].device.type, torch.bfloat16):
-            joints, log_std = network(batch['features'], batch['seen'])
+            joints, log_std = network(batch['features'])
         return lifting_loss(joints, log_std, batch['target'], batch['counts'])
 
 
