@@ -38,7 +38,7 @@ _TEST_SUBJECTS = {'49', '88', '90'}
 _VALIDATION_CLIPS = {'salsa/07', 'salsa/22', 'martial/08', 'indian/14'}
 _VALIDATION_SUBJECTS = {'139', '09'}
 
-_FASTEST_PELVIS, _FASTEST = 45.0, 100.0     # turn of the pelvis and of other joints [deg a frame]
+_FASTEST_PELVIS, _FASTEST = 33.0, 80.0     # turn of the pelvis and of other joints [deg a frame]
 _AROUND_JUMP = 6                            # frames left out on each side of a jump
 
 
