@@ -8,14 +8,17 @@ from ros2_occpose.errors import ModelError
 from ros2_occpose.geometry import Camera
 from ros2_occpose.inference import Session, load_session
 from ros2_occpose.lifting import lift_clip
-from ros2_occpose.lifting.normalise import FEATURES
-from ros2_occpose.lifting.streaming import GatedMeta, StepNetwork
+from ros2_occpose.lifting.metadata import NetworkMeta
+from ros2_occpose.lifting.normalise import FEATURES, FRESHNESS
+from ros2_occpose.lifting.streaming import StepNetwork
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
-from ros2_occpose.lifting.gated_network import GatedConfig, GatedNetwork  # noqa: E402
-from ros2_occpose.training import gated_graph  # noqa: E402
+from ros2_occpose.lifting.gated_network import GatedNetwork  # noqa: E402
+from ros2_occpose.lifting.network_config import NetworkConfig  # noqa: E402
+from ros2_occpose.training.calibration import Calibration  # noqa: E402
 from ros2_occpose.training.export import export  # noqa: E402
+from ros2_occpose.training.step_module import StepLayer  # noqa: E402
 
 T, J = 260, 17
 
@@ -23,30 +26,29 @@ T, J = 260, 17
 def network(causal: bool = True, channels: int = 16) -> GatedNetwork:
     """Random weights that use every part of the network."""
     torch.manual_seed(3)
-    net = GatedNetwork(GatedConfig(causal=causal, channels=channels))
+    net = GatedNetwork(NetworkConfig(causal=causal, fill='hold' if causal else 'interpolate',
+                                     channels=channels, gates=8))
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             module.running_mean.normal_(0, 0.2)
             module.running_var.uniform_(0.5, 2)
             torch.nn.init.normal_(module.weight, 1, 0.2)
             torch.nn.init.normal_(module.bias, 0, 0.2)
-    for head in (net.joints, net.direct, net.log_std):
+    for head in (net.heads.joints, net.heads.direct, net.heads.log_std):
         torch.nn.init.normal_(head.weight, std=0.1)
     return net.eval()
 
 
-def random_input(rng: np.random.Generator, people: int,
-                 frames: int = T) -> tuple[np.ndarray, np.ndarray]:
+def random_input(rng: np.random.Generator, people: int, frames: int = T) -> np.ndarray:
     features = rng.normal(0, 0.5, (people, frames, FEATURES)).astype(np.float32)
-    seen = (rng.random((people, frames, J)) < 0.7).astype(np.float32)
-    seen[:, frames // 3:frames // 2] = 0
-    return features, seen
+    features[..., FRESHNESS] = rng.random((people, frames, J)) < 0.7
+    features[:, frames // 3:frames // 2, FRESHNESS] = 0.3
+    return features
 
 
-def window(net: GatedNetwork, features: np.ndarray,
-           seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def window(net: GatedNetwork, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with torch.no_grad():
-        joints, log_std = net(torch.as_tensor(features), torch.as_tensor(seen))
+        joints, log_std = net(torch.as_tensor(features))
     return joints.numpy(), torch.exp(log_std).numpy()
 
 
@@ -58,18 +60,18 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def test_streaming_equals_the_window(session: Session, rng: np.random.Generator) -> None:
-    features, seen = random_input(rng, 2)
-    joints, std = StepNetwork(session).sequence(features, seen)
-    expected, expected_std = window(network(), features, seen)
+    features = random_input(rng, 2)
+    joints, std = StepNetwork(session).sequence(features)
+    expected, expected_std = window(network(), features)
     assert np.abs(expected).max() > 0.2
     np.testing.assert_allclose(joints, expected, atol=1e-4)
     np.testing.assert_allclose(std, expected_std, atol=1e-4)
 
 
 def test_people_may_join_and_leave_at_any_time(session: Session, rng: np.random.Generator) -> None:
-    features, seen = random_input(rng, 3)
-    expected, _ = window(network(), features, seen)
-    late, _ = window(network(), features[1:2, 40:], seen[1:2, 40:])   # person 1 comes at 40
+    features = random_input(rng, 3)
+    expected, _ = window(network(), features)
+    late, _ = window(network(), features[1:2, 40:])   # person 1 comes at 40
     step, joints = StepNetwork(session), {}
     step.choose([-1, -1])                                             # people 0 and 2
     for t in range(T):
@@ -78,7 +80,7 @@ def test_people_may_join_and_leave_at_any_time(session: Session, rng: np.random.
         if t == 200:
             step.choose([1, 0])                                       # now 1, 2
         now = [0, 2] if t < 40 else [2, 1, 0] if t < 200 else [1, 2]
-        answers, _ = step.step(features[now, t], seen[now, t])
+        answers, _ = step.step(features[now, t])
         joints |= {(person, t): row for person, row in zip(now, answers)}
     for t in (0, 39, 40, 120, 199):
         np.testing.assert_allclose(joints[0, t], expected[0, t], atol=1e-4)
@@ -90,13 +92,13 @@ def test_people_may_join_and_leave_at_any_time(session: Session, rng: np.random.
 
 def test_a_frame_not_remembered_changes_nothing_later(session: Session,
                                                       rng: np.random.Generator) -> None:
-    features, seen = random_input(rng, 1, 40)
-    expected, _ = StepNetwork(session).sequence(features, seen)
+    features = random_input(rng, 1, 40)
+    expected, _ = StepNetwork(session).sequence(features)
     step = StepNetwork(session)
     step.choose([-1])
     for t in range(40):
-        other, _ = step.step(features[:, t] + 1, seen[:, t], remember=False)
-        joints, _ = step.step(features[:, t], seen[:, t])
+        other, _ = step.step(features[:, t] + 1, remember=False)
+        joints, _ = step.step(features[:, t])
         np.testing.assert_allclose(joints, expected[:, t], atol=1e-6)
         assert np.abs(other - joints).max() > 1e-3
 
@@ -105,11 +107,10 @@ def test_a_frame_not_remembered_changes_nothing_later(session: Session,
 def test_only_the_causal_network_ignores_later_frames(causal: bool,
                                                       rng: np.random.Generator) -> None:
     net = network(causal)
-    features, seen = random_input(rng, 1)
-    before, _ = window(net, features, seen)
+    features = random_input(rng, 1)
+    before, _ = window(net, features)
     features[:, 151:] += 1
-    seen[:, 151:] = 1 - seen[:, 151:]
-    after, _ = window(net, features, seen)
+    after, _ = window(net, features)
     changed = np.abs(after - before).max(axis=(0, 2, 3)) > 1e-6
     assert changed[151]
     assert changed[:151].any() != causal
@@ -118,10 +119,10 @@ def test_only_the_causal_network_ignores_later_frames(causal: bool,
 def test_an_answer_depends_on_243_frames(rng: np.random.Generator) -> None:
     net = network()
     assert net.config.receptive_field == 243
-    features, seen = random_input(rng, 1)
-    before, _ = window(net, features, seen)
+    features = random_input(rng, 1)
+    before, _ = window(net, features)
     features[:, 5] += 5
-    after, _ = window(net, features, seen)
+    after, _ = window(net, features)
     changed = np.flatnonzero(np.abs(after - before).max(axis=(0, 2, 3)) > 1e-7)
     assert changed[0] == 5
     assert changed[-1] <= 5 + 242
@@ -133,34 +134,35 @@ def test_what_looks_both_ways_is_exported_as_a_whole(tmp_path: Path,
     net = network(causal=False)
     export(net, tmp_path / 'gated.onnx')
     session = load_session(tmp_path / 'gated.onnx')
-    features, seen = random_input(rng, 2, 100)
-    out = session({'features': features, 'seen': seen})
-    expected, _ = window(net, features, seen)
+    features = random_input(rng, 2, 100)
+    out = session({'features': features})
+    expected, _ = window(net, features)
     np.testing.assert_allclose(out['joints'], expected, atol=1e-4)
-    assert not GatedMeta.of(session).causal
+    assert not NetworkMeta.of(session).causal
     with pytest.raises(ModelError, match='Expected a causal network'):
         StepNetwork(session)
 
 
 def test_export_refuses_a_file_that_disagrees(tmp_path: Path,
                                               monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = gated_graph.heads
-
-    def skewed(net: GatedNetwork) -> tuple[np.ndarray, np.ndarray]:
-        weight, bias = honest(net)
-        return weight, bias + 1e-3
-
-    monkeypatch.setattr(gated_graph, 'heads', skewed)
+    honest = StepLayer.forward
+    monkeypatch.setattr(StepLayer, 'forward', lambda layer, x: honest(layer, x) + 1e-3)
     with pytest.raises(ModelError, match=r'to agree with torch within 0\.0001 m, got'):
         export(network(), tmp_path / 'wrong.onnx')
     assert not list(tmp_path.iterdir())
 
 
-def test_the_std_factor_is_in_the_file(tmp_path: Path, rng: np.random.Generator) -> None:
-    export(network(), tmp_path / 'twice.onnx', std_factor=2.0)
-    features, seen = random_input(rng, 1, 20)
-    _, std = StepNetwork(load_session(tmp_path / 'twice.onnx')).sequence(features, seen)
-    np.testing.assert_allclose(std, 2 * window(network(), features, seen)[1], rtol=1e-4)
+def test_the_calibration_is_in_the_file(tmp_path: Path, rng: np.random.Generator) -> None:
+    export(network(), tmp_path / 'other.onnx', calibration=Calibration(2.0, 1.0, 3.0, 0.5))
+    session = load_session(tmp_path / 'other.onnx')
+    features = random_input(rng, 1, 20)
+    features[:, :10, FRESHNESS] = 1
+    features[:, 10:, FRESHNESS] = 0.9
+    _, std = StepNetwork(session).sequence(features)
+    stated = window(network(), features)[1]
+    np.testing.assert_allclose(std[:, :10], 2 * stated[:, :10], rtol=1e-4)
+    np.testing.assert_allclose(std[:, 10:], 3 * np.sqrt(stated[:, 10:]), rtol=1e-4)
+    assert session.metadata['calibration'] == '2.0000,1.0000,3.0000,0.5000'
 
 
 class Says:
@@ -174,19 +176,19 @@ class Says:
 
 @pytest.mark.parametrize(('name', 'value'), [
     ('normalisation', 'view-0'), ('input_skeleton', 'openpose25'), ('fps', '25'),
-    ('system', 'chomp')])
+    ('output_skeleton', 'smpl24')])
 def test_a_model_for_another_pipeline_is_refused(session: Session, name: str, value: str) -> None:
-    GatedMeta.of(session)
+    NetworkMeta.of(session)
     with pytest.raises(ModelError, match=rf"expects a model with {name} = .*, got '{value}'"):
-        GatedMeta.of(Says({**session.metadata, name: value}))       # type: ignore[arg-type]
+        NetworkMeta.of(Says({**session.metadata, name: value}))       # type: ignore[arg-type]
 
 
 def test_a_model_that_says_nothing_is_refused(session: Session) -> None:
     with pytest.raises(ModelError, match='got None'):
-        GatedMeta.of(Says({}))                                      # type: ignore[arg-type]
+        NetworkMeta.of(Says({}))                                      # type: ignore[arg-type]
     lacking = {k: v for k, v in session.metadata.items() if k != 'dilations'}
     with pytest.raises(ModelError, match='dilations'):
-        GatedMeta.of(Says(lacking))                                 # type: ignore[arg-type]
+        NetworkMeta.of(Says(lacking))                                 # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize('fps', [30.0, 12.0, 60.0])
