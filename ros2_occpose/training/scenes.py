@@ -16,6 +16,7 @@ from ..skeleton import COCO17
 from ..types import Bools, Floats
 from .bodies import draw_bodies
 from .cameras import CameraPaths, draw_cameras
+from .detections import DEFAULT_NOISE
 from .kinematics import BODY
 from .motion import Motion
 from .occluders import Boxes, draw_boxes
@@ -27,6 +28,8 @@ MOST_PEOPLE = 4
 _FURNITURE = 2             # pieces in a room at most
 _NEAREST_M = 0.3           # what is nearer to the camera is out of view
 _SALSA_PARTNER = 15        # salsa/NN dances with salsa/NN+15
+# what hides joints here stands in the scene, and what a detector says of them does not matter
+_NOISE = replace(DEFAULT_NOISE, hidden_rows=0.0)
 _J = len(COCO17.joints)
 
 
@@ -83,7 +86,7 @@ def film(rng: Generator, bodies: Floats, azimuth: Floats) -> Scenes:
     cameras = draw_cameras(rng, centres.mean(1), azimuth, centres)
     body_camera = _to_cameras(cameras, bodies)
     rays, detected = observe(rng, body_camera.reshape(-1, frames, len(BODY), 3),
-                             np.repeat(cameras.half_view, people, 0))
+                             np.repeat(cameras.half_view, people, 0), _NOISE)
     boxes = draw_boxes(rng, cameras.position, bodies, _FURNITURE)
     joints = (scenes, people, frames, _J)
     return Scenes(

@@ -13,7 +13,7 @@ from ..skeleton import COCO17
 from ..types import Bools, Floats
 from .bodies import draw_bodies
 from .cameras import draw_cameras
-from .detections import detect
+from .detections import DEFAULT_NOISE, DetectorNoise, detect
 from .motion import FPS, Motion, h36m_of
 from .occluders import obstruct
 from .occlusion import draw_kinds, draw_masks
@@ -75,13 +75,14 @@ def _mean_of(body: Floats, joints: slice | list[int]) -> Floats:
     return np.asarray(weights / weights.sum() @ body)
 
 
-def observe(rng: Generator, body_camera: Floats, half_view: Floats) -> tuple[Floats, Bools]:
+def observe(rng: Generator, body_camera: Floats, half_view: Floats,
+            noise: DetectorNoise = DEFAULT_NOISE) -> tuple[Floats, Bools]:
     """Detected coco17 rays (B, T, 17, 2) and what was seen (B, T, 17), before any occluder."""
     joints = body_camera[:, :, :_J]
     depth = joints[..., 2]
     rays = joints[..., :2] / np.maximum(depth, 0.2)[..., None]
     per_m = 1 / np.maximum(depth.mean(-1), 0.5)
-    noisy, lost = detect(rng, rays, per_m)
+    noisy, lost = detect(rng, rays, per_m, noise)
     inside = (np.abs(noisy) < half_view[:, None, None]).all(-1) & (depth > 0.3)
     return noisy, inside & ~lost
 
