@@ -76,6 +76,17 @@ class BodyState:
         """Of some of the people."""
         return BodyState(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
+    def rays(self, now_from_last: Floats | None = None) -> Floats:
+        """Where the joints are now if the person stood still since the last frame, (N, J, 2).
+
+        Args:
+            now_from_last: Rotation of the camera since, (3, 3) or (N, 3, 3), where it is known.
+        """
+        turn = camera_from_view(self.middle)
+        if now_from_last is not None:
+            turn = now_from_last @ turn
+        return _through(turn, self.offsets * self.per_m[:, None, None])
+
     @staticmethod
     def join(states: list[BodyState]) -> BodyState:
         """Of several groups of people, one after the other."""
@@ -99,7 +110,7 @@ def normalise(state: BodyState, rays: Floats, seen: Bools,
         answers in the axes of the view.
     """
     seen = seen & np.isfinite(rays).all(-1)
-    expected = _expected_rays(state, now_from_last)                            # (N, J, 2)
+    expected = state.rays(now_from_last)                                       # (N, J, 2)
     rays = np.where(seen[..., None], rays, 0.0)
     shift, shared = _shift(rays - expected, seen, state)
     filled = np.where(seen[..., None], rays, expected + shift[:, None])
@@ -129,14 +140,6 @@ def normalise(state: BodyState, rays: Floats, seen: Bools,
 def freshness(unseen: Floats) -> Floats:
     """What a network is told of a joint: 1 where it is seen, less the longer it is unseen."""
     return np.exp(-unseen / MEMORY_FRAMES)
-
-
-def _expected_rays(state: BodyState, now_from_last: Floats | None) -> Floats:
-    """Where the remembered joints would be now if the person stood still, (N, J, 2)."""
-    turn = camera_from_view(state.middle)
-    if now_from_last is not None:
-        turn = now_from_last @ turn
-    return _through(turn, state.offsets * state.per_m[:, None, None])
 
 
 def _through(turn: Floats, rays: Floats) -> Floats:

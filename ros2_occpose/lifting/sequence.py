@@ -9,8 +9,8 @@ import numpy as np
 from ..types import Bools, Floats, Ints
 from .normalise import FRESHNESS, BodyState, freshness, normalise
 
-Fill = Literal['hold', 'interpolate']
-FILLS: tuple[Fill, ...] = ('hold', 'interpolate')
+Fill = Literal['hold', 'interpolate', 'blend']
+FILLS: tuple[Fill, ...] = ('hold', 'interpolate', 'blend')
 
 @dataclass(frozen=True)
 class Normalised:
@@ -38,13 +38,15 @@ def normalise_sequences(rays: Floats, seen: Bools, now_from_last: Floats | None 
         now_from_last: Rotation of the camera since the frame before, (B, T, 3, 3), the identity
             in the first and where unknown.
         fill: What stands in for a joint that is not seen: its last place in the body, as a live
-            lifter must ('hold'), or a straight line in the image from where it was to where it
-            will be ('interpolate').
+            lifter must ('hold'), a straight line in the image from where it was to where it will
+            be ('interpolate'), or its place in the body, from the last one to the next ('blend').
     """
     batch, frames = seen.shape[:2]
     given, known = rays, seen
     if fill == 'interpolate':
         given, known = interpolate(rays, seen)
+    elif fill == 'blend':
+        given, known = blend(rays, seen, now_from_last)
     state = BodyState.fresh(batch)
     features, views = [], []
     for t in range(frames):
@@ -53,7 +55,7 @@ def normalise_sequences(rays: Floats, seen: Bools, now_from_last: Floats | None 
         features.append(x.astype(np.float32))
         views.append(view)
     out = np.stack(features, 1)
-    if fill == 'interpolate':
+    if fill != 'hold':
         out[..., FRESHNESS] = freshness(_to_nearest_sight(seen))
     return Normalised(out, np.stack(views, 1))
 
@@ -64,15 +66,53 @@ def interpolate(rays: Floats, seen: Bools) -> tuple[Floats, Bools]:
     Before the first and after the last sight a joint stays where it was seen; one that is never
     seen has no ray.
     """
+    first, last, share, known = _gaps(seen)
+    lines = _at(rays, first) * (1 - share) + _at(rays, last) * share
+    return np.where(seen[..., None], rays, np.where(known[..., None], lines, 0.0)), known
+
+
+def blend(rays: Floats, seen: Bools,
+          now_from_last: Floats | None = None) -> tuple[Floats, Bools]:
+    """As `interpolate`, but a joint goes with the rest of the body, as if it had not moved in it.
+
+    Held from its last sight on, and from its next one back, it goes over from one to the other.
+    """
+    _, _, share, known = _gaps(seen)
+    back = None
+    if now_from_last is not None:
+        back = np.tile(np.eye(3), (*seen.shape[:2], 1, 1))
+        back[:, 1:] = np.swapaxes(now_from_last[:, :0:-1], -1, -2)
+    later = _held(rays[:, ::-1], seen[:, ::-1], back)[:, ::-1]
+    earlier = _held(rays, seen, now_from_last)
+    places = np.where(share > 0, later * share, 0.0) + earlier * (1 - share)
+    return np.where(seen[..., None], rays, np.where(known[..., None], places, 0.0)), known
+
+
+def _held(rays: Floats, seen: Bools, now_from_last: Floats | None) -> Floats:
+    """Rays (B, T, J, 2) of all joints, the hidden ones where the body took them."""
+    state, held = BodyState.fresh(len(seen)), []
+    for t in range(seen.shape[1]):
+        turn = None if now_from_last is None else now_from_last[:, t]
+        state, _, _ = normalise(state, rays[:, t], seen[:, t], turn)
+        held.append(state.rays())
+    return np.stack(held, 1)
+
+
+def _gaps(seen: Bools) -> tuple[Ints, Ints, Floats, Bools]:
+    """Last sight and next one of each joint (B, T, J), how far we are between them (B, T, J, 1).
+
+    Before the first sight and after the last one both are the only one there is, and the share is
+    1 or 0; the last answer says which joints are seen at all, (B, T, J).
+    """
     frames = seen.shape[1]
     t = np.arange(frames)[None, :, None]
     before, after = _sights(seen)
     known = (before >= 0) | (after < frames)
-    first = np.where(before >= 0, before, np.minimum(after, frames - 1))
-    last = np.where(after < frames, after, first)
-    share = (t - first) / np.maximum(last - first, 1)
-    lines = _at(rays, first) * (1 - share[..., None]) + _at(rays, last) * share[..., None]
-    return np.where(seen[..., None], rays, np.where(known[..., None], lines, 0.0)), known
+    last = np.minimum(np.where(before >= 0, before, after), frames - 1)
+    following = np.where(after < frames, after, last)
+    share = (t - last) / np.maximum(following - last, 1)
+    share = np.where(before < 0, 1.0, np.where(after == frames, 0.0, share))
+    return last, following, share[..., None], known
 
 
 def _to_nearest_sight(seen: Bools) -> Floats:

@@ -13,7 +13,7 @@ _TASKS: dict[str, Task] = {
     'plain_masked': LiftingTask(
         network=NetworkConfig(system='plain', causal=False, fill='interpolate')),
     'gated': LiftingTask(
-        network=NetworkConfig(system='gated', causal=False, fill='interpolate')),
+        network=NetworkConfig(system='gated', causal=False, fill='blend')),
     'gated_causal': LiftingTask(
         network=NetworkConfig(system='gated', causal=True, fill='hold')),
     'learned_trajectory': TrajectoryTask(
