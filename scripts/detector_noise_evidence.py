@@ -10,7 +10,7 @@ from detector_noise_truth import Errors, Truth, errors_of, hidden_by
 from scipy.signal import savgol_filter
 
 from ros2_occpose.skeleton import COCO17
-from ros2_occpose.training.detections import PARTS
+from ros2_occpose.training.views.detections import PARTS
 from ros2_occpose.types import Bools, Floats
 
 Rows = dict[str, Floats]

@@ -8,7 +8,7 @@ from detector_noise_truth import FPS, TRUTH_SHARE, Errors, Truth
 
 from ros2_occpose.config import LiftingConfig
 from ros2_occpose.skeleton import COCO17
-from ros2_occpose.training.detections import PARTS, DetectorNoise, detect
+from ros2_occpose.training.views.detections import PARTS, DetectorNoise, detect
 from ros2_occpose.types import Bools, Floats
 
 SEEN = LiftingConfig().min_visibility

@@ -39,7 +39,7 @@ from detector_noise_truth import FPS, SIZES, TRUTH_SHARE, Errors, Truth, errors_
 
 from ros2_occpose.errors import InputError
 from ros2_occpose.skeleton import COCO17
-from ros2_occpose.training.detections import PARTS, DetectorNoise
+from ros2_occpose.training.views.detections import PARTS, DetectorNoise
 from ros2_occpose.types import Bools, Floats
 
 _SHOWN = ('shoulder', 'wrist', 'ankle')

@@ -5,7 +5,7 @@
 
 `look` keeps what detector, tracker and optical flow say of all videos and stills. `report` prints
 the tables of docs/detector-noise.md, draws its picture and writes `noise.yaml`: the fitted numbers
-of ros2_occpose/training/detections.py.
+of ros2_occpose/training/views/detections.py.
 """
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ros2_occpose.skeleton import SMPL24
-from ros2_occpose.training.kinematics import forward
-from ros2_occpose.training.retarget import TYPICAL_OFFSETS
+from ros2_occpose.training.mocap.kinematics import forward
+from ros2_occpose.training.mocap.retarget import TYPICAL_OFFSETS
 
 Y_UP_FROM_Z_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 

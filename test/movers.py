@@ -4,12 +4,12 @@ from __future__ import annotations
 import numpy as np
 
 from ros2_occpose.skeleton import SMPL24
-from ros2_occpose.training.bvh import axis_rotations
-from ros2_occpose.training.crowd import SIDES, Crowd, arrays_of, crowd_of
-from ros2_occpose.training.kinematics import forward
-from ros2_occpose.training.limbs import put_foot
-from ros2_occpose.training.motion import Motion
-from ros2_occpose.training.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
+from ros2_occpose.training.mocap.bvh import axis_rotations
+from ros2_occpose.training.mocap.kinematics import forward
+from ros2_occpose.training.mocap.motion import Motion
+from ros2_occpose.training.mocap.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
+from ros2_occpose.training.people.crowd import SIDES, Crowd, arrays_of, crowd_of
+from ros2_occpose.training.people.limbs import put_foot
 from ros2_occpose.types import Floats
 
 ANKLES = SMPL24.indices('left_ankle', 'right_ankle')

@@ -21,8 +21,8 @@ from ros2_occpose.evaluation.systems import Answer, open_systems
 from ros2_occpose.evaluation.test_set import content_sha256, load_test_set
 from ros2_occpose.evaluation.tracking import IdScore
 from ros2_occpose.skeleton import H36M17
-from ros2_occpose.training.motion import Motion
-from ros2_occpose.training.scenes import Scenes, test_scenes
+from ros2_occpose.training.mocap.motion import Motion
+from ros2_occpose.training.views.scenes import Scenes, test_scenes
 from ros2_occpose.types import Bools, Floats
 
 HIP, WRIST = H36M17.indices('hip', 'left_wrist')

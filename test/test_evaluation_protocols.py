@@ -17,7 +17,7 @@ from ros2_occpose.evaluation.subjects import (
     visible_joints,
 )
 from ros2_occpose.skeleton import COCO17, H36M17
-from ros2_occpose.training.scenes import Scenes, test_scenes
+from ros2_occpose.training.views.scenes import Scenes, test_scenes
 
 HEAD = H36M17.index('head')
 

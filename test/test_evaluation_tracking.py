@@ -16,7 +16,7 @@ from ros2_occpose.evaluation.tracking import (
     score_ids,
 )
 from ros2_occpose.inference import open_model
-from ros2_occpose.training.scenes import Scenes, test_scenes
+from ros2_occpose.training.views.scenes import Scenes, test_scenes
 
 pytest.importorskip('motmetrics', reason='needs motmetrics: pip install ros2_occpose[evaluate]')
 

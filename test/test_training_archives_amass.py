@@ -9,8 +9,8 @@ from archived_person import Person, joints_of, walking, without_floor
 
 from ros2_occpose.errors import DataError
 from ros2_occpose.skeleton import SMPL24
-from ros2_occpose.training.archives.amass import read_amass
-from ros2_occpose.training.motion import load_motions
+from ros2_occpose.training.mocap.archives.amass import read_amass
+from ros2_occpose.training.mocap.motion import load_motions
 
 HANDS = SMPL24.indices('left_hand', 'right_hand')
 

@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 
 from ros2_occpose.errors import DataError
 from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
-from ros2_occpose.training.archives.human36m import read_human36m, read_human36m_clips
-from ros2_occpose.training.kinematics import BODY, body_points, forward
-from ros2_occpose.training.motion import load_motions
+from ros2_occpose.training.mocap.archives.human36m import read_human36m, read_human36m_clips
+from ros2_occpose.training.mocap.kinematics import BODY, body_points, forward
+from ros2_occpose.training.mocap.motion import load_motions
 
 LIMBS = [f'{side}_{joint}' for side in ('left', 'right')
          for joint in ('hip', 'knee', 'ankle', 'shoulder', 'elbow', 'wrist')]

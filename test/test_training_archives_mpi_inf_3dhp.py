@@ -11,9 +11,12 @@ from scipy.io import savemat
 from ros2_occpose.errors import DataError
 from ros2_occpose.geometry import invert, se3, transform
 from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
-from ros2_occpose.training.archives.mpi_inf_3dhp import read_mpi_inf_3dhp, read_mpi_inf_3dhp_clips
-from ros2_occpose.training.kinematics import BODY, body_points, forward
-from ros2_occpose.training.motion import load_motions
+from ros2_occpose.training.mocap.archives.mpi_inf_3dhp import (
+    read_mpi_inf_3dhp,
+    read_mpi_inf_3dhp_clips,
+)
+from ros2_occpose.training.mocap.kinematics import BODY, body_points, forward
+from ros2_occpose.training.mocap.motion import load_motions
 
 LIMBS = [f'{side}_{joint}' for side in ('left', 'right')
          for joint in ('hip', 'knee', 'ankle', 'shoulder', 'elbow', 'wrist')]

@@ -11,8 +11,8 @@ from archived_person import Y_UP_FROM_Z_UP, joints_of, walking, without_floor
 from scipy.spatial.transform import Rotation
 
 from ros2_occpose.errors import DataError
-from ros2_occpose.training.archives.ocmotion import read_ocmotion
-from ros2_occpose.training.motion import load_motions
+from ros2_occpose.training.mocap.archives.ocmotion import read_ocmotion
+from ros2_occpose.training.mocap.motion import load_motions
 
 Y_DOWN = Y_UP_FROM_Z_UP * [[1], [-1], [-1]]
 

@@ -14,9 +14,9 @@ from ros2_occpose.cli import main
 from ros2_occpose.errors import DataError
 from ros2_occpose.geometry import invert, transform
 from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
-from ros2_occpose.training.archives import find_clips
-from ros2_occpose.training.archives.threedpw import read_threedpw, read_threedpw_clips
-from ros2_occpose.training.motion import load_motions
+from ros2_occpose.training.mocap.archives import find_clips
+from ros2_occpose.training.mocap.archives.threedpw import read_threedpw, read_threedpw_clips
+from ros2_occpose.training.mocap.motion import load_motions
 
 K = np.array([[1969.0, 0, 540], [0, 1961, 960], [0, 0, 1]])
 OPENPOSE = ['nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder',

@@ -8,9 +8,9 @@ import pytest
 
 from ros2_occpose.errors import DataError
 from ros2_occpose.skeleton import SMPL24
-from ros2_occpose.training.asf_amc import rate_of, read_asf_amc, skeleton_of
-from ros2_occpose.training.kinematics import BODY
-from ros2_occpose.training.motion import load_motions
+from ros2_occpose.training.mocap.asf_amc import rate_of, read_asf_amc, skeleton_of
+from ros2_occpose.training.mocap.kinematics import BODY
+from ros2_occpose.training.mocap.motion import load_motions
 
 HEAD = """# AST/ASF file generated using VICON BodyLanguage
 :version 1.10

@@ -8,7 +8,10 @@ import pytest
 from movers import ANKLES, places, sway, walker, walkers
 
 from ros2_occpose.skeleton import SMPL24
-from ros2_occpose.training.bodies import (
+from ros2_occpose.training.mocap.kinematics import BODY, body_points, forward
+from ros2_occpose.training.mocap.motion import load_motions
+from ros2_occpose.training.mocap.retarget import TYPICAL_OFFSETS
+from ros2_occpose.training.people.bodies import (
     VARIETY,
     at_times,
     draw_bodies,
@@ -17,15 +20,12 @@ from ros2_occpose.training.bodies import (
     sampling_weights,
     stretches,
 )
-from ros2_occpose.training.compose import with_upper_body
-from ros2_occpose.training.crowd import UPRIGHT, Crowd, arrays_of, crowd_of, split_heading
-from ros2_occpose.training.kinematics import BODY, body_points, forward
-from ros2_occpose.training.limits import GREATEST, LEAST, coordinates, unrest, within
-from ros2_occpose.training.motion import load_motions
-from ros2_occpose.training.paths import follow
-from ros2_occpose.training.quaternions import about, product, rotate
-from ros2_occpose.training.retarget import TYPICAL_OFFSETS
-from ros2_occpose.training.statures import draw_people, fitted
+from ros2_occpose.training.people.compose import with_upper_body
+from ros2_occpose.training.people.crowd import UPRIGHT, Crowd, arrays_of, crowd_of, split_heading
+from ros2_occpose.training.people.limits import GREATEST, LEAST, coordinates, unrest, within
+from ros2_occpose.training.people.paths import follow
+from ros2_occpose.training.people.quaternions import about, product, rotate
+from ros2_occpose.training.people.statures import draw_people, fitted
 from ros2_occpose.types import Floats
 
 

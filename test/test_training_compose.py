@@ -5,12 +5,12 @@ import numpy as np
 from movers import ANKLES, places, walkers
 
 from ros2_occpose.skeleton import SMPL24
-from ros2_occpose.training.compose import bending, reaching, sitting, upright
-from ros2_occpose.training.crowd import ANKLE, Crowd, episodes, slow_noise
-from ros2_occpose.training.limbs import put_hand
-from ros2_occpose.training.limits import GREATEST, LEAST, coordinates
-from ros2_occpose.training.quaternions import about, product
-from ros2_occpose.training.statures import draw_people, fitted
+from ros2_occpose.training.people.compose import bending, reaching, sitting, upright
+from ros2_occpose.training.people.crowd import ANKLE, Crowd, episodes, slow_noise
+from ros2_occpose.training.people.limbs import put_hand
+from ros2_occpose.training.people.limits import GREATEST, LEAST, coordinates
+from ros2_occpose.training.people.quaternions import about, product
+from ros2_occpose.training.people.statures import draw_people, fitted
 from ros2_occpose.types import Floats
 
 _WRISTS = SMPL24.indices('left_wrist', 'right_wrist')

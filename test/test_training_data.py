@@ -6,12 +6,12 @@ import pytest
 
 from ros2_occpose.lifting.normalise import BodyState, normalise
 from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
-from ros2_occpose.training.bodies import draw_bodies, sampling_weights
-from ros2_occpose.training.bvh import axis_rotations
-from ros2_occpose.training.cameras import KINDS, draw_cameras, wobble
-from ros2_occpose.training.motion import BODY, Motion
-from ros2_occpose.training.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
-from ros2_occpose.training.sequences import (
+from ros2_occpose.training.mocap.bvh import axis_rotations
+from ros2_occpose.training.mocap.motion import BODY, Motion
+from ros2_occpose.training.mocap.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
+from ros2_occpose.training.people.bodies import draw_bodies, sampling_weights
+from ros2_occpose.training.views.cameras import KINDS, draw_cameras, wobble
+from ros2_occpose.training.views.sequences import (
     Clips,
     draw_clips,
     frames_since,
@@ -117,7 +117,7 @@ def test_targets_are_in_the_axes_of_the_view(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(sequences.target[:, :, 0], 0)
     offsets = sequences.features[..., :34].reshape(48, 60, 17, 2)
     hips = offsets[:, :, COCO17.indices('left_hip', 'right_hip')].mean(2)
-    full, checked = sequences.seen.all(-1) & sequences.counts, 0
+    full, checked = clips.seen.all(-1) & sequences.counts, 0
     for joint in ('left_wrist', 'right_wrist', 'nose', 'left_ankle'):
         drawn = (offsets[:, :, COCO17.index(joint)] - hips)[full]
         truth = sequences.target[:, :, H36M17.index(joint), :2][full]

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from ros2_occpose.skeleton import COCO17
-from ros2_occpose.training.detections import HEIGHT_M, PARTS, DetectorNoise, ar1, detect, invent
-from ros2_occpose.training.spells import draw_spells
+from ros2_occpose.training.views.detections import (
+    HEIGHT_M,
+    PARTS,
+    DetectorNoise,
+    ar1,
+    detect,
+    invent,
+)
+from ros2_occpose.training.views.spells import draw_spells
 
 PER_M = 0.25            # somebody at four metres
 # Only what is asked for: no tails, nothing lost, wrong, hidden or swapped, no pixels.

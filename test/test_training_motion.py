@@ -9,9 +9,9 @@ import pytest
 
 from ros2_occpose.errors import DataError
 from ros2_occpose.skeleton import COCO17, H36M17, convert
-from ros2_occpose.training.bvh import read_bvh
-from ros2_occpose.training.mocap_text import read_deepmimic, read_expmap
-from ros2_occpose.training.motion import BODY, Motion, h36m_of, load_motions, split_of
+from ros2_occpose.training.mocap.bvh import read_bvh
+from ros2_occpose.training.mocap.mocap_text import read_deepmimic, read_expmap
+from ros2_occpose.training.mocap.motion import BODY, Motion, h36m_of, load_motions, split_of
 
 BVH = """HIERARCHY
 ROOT hip

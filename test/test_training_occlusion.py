@@ -6,10 +6,10 @@ import pytest
 from test_training_data import stickman
 
 from ros2_occpose.skeleton import COCO17
-from ros2_occpose.training.bodies import draw_bodies, sampling_weights
-from ros2_occpose.training.cameras import draw_cameras
-from ros2_occpose.training.occluders import obstruct, passers
-from ros2_occpose.training.occlusion import (
+from ros2_occpose.training.people.bodies import draw_bodies, sampling_weights
+from ros2_occpose.training.views.cameras import draw_cameras
+from ros2_occpose.training.views.occluders import obstruct, passers
+from ros2_occpose.training.views.occlusion import (
     BLACKOUTS,
     SHARES,
     blackouts,

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from ros2_occpose.skeleton import SMPL24
-from ros2_occpose.training.bvh import axis_rotations
-from ros2_occpose.training.kinematics import BODY, body_points, forward
-from ros2_occpose.training.proportions import lift_collars, like_people
-from ros2_occpose.training.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
+from ros2_occpose.training.mocap.bvh import axis_rotations
+from ros2_occpose.training.mocap.kinematics import BODY, body_points, forward
+from ros2_occpose.training.mocap.proportions import lift_collars, like_people
+from ros2_occpose.training.mocap.retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP
 from ros2_occpose.types import Floats
 
 REST = np.tile(np.eye(3), (1, len(SMPL24.joints), 1, 1))

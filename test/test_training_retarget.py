@@ -8,12 +8,12 @@ import pytest
 
 from ros2_occpose.errors import DataError
 from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
-from ros2_occpose.training.bvh import axis_rotations, read_bvh
-from ros2_occpose.training.kinematics import body_points, forward
-from ros2_occpose.training.mocap_text import read_deepmimic, read_expmap
-from ros2_occpose.training.motion import h36m_of
-from ros2_occpose.training.recordings import from_cmu, from_daz, from_deepmimic
-from ros2_occpose.training.retarget import (
+from ros2_occpose.training.mocap.bvh import axis_rotations, read_bvh
+from ros2_occpose.training.mocap.kinematics import body_points, forward
+from ros2_occpose.training.mocap.mocap_text import read_deepmimic, read_expmap
+from ros2_occpose.training.mocap.motion import h36m_of
+from ros2_occpose.training.mocap.recordings import from_cmu, from_daz, from_deepmimic
+from ros2_occpose.training.mocap.retarget import (
     TYPICAL_OFFSETS,
     Z_UP_FROM_Y_UP,
     Recording,

@@ -8,11 +8,11 @@ import pytest
 from test_training_data import stickman
 
 from ros2_occpose.errors import DataError
-from ros2_occpose.training.bodies import sampling_weights
-from ros2_occpose.training.motion import BODY, Motion
-from ros2_occpose.training.occluders import Boxes, draw_boxes
-from ros2_occpose.training.placing import place
-from ros2_occpose.training.scenes import Scenes, draw_scenes, join, test_scenes
+from ros2_occpose.training.mocap.motion import BODY, Motion
+from ros2_occpose.training.people.bodies import sampling_weights
+from ros2_occpose.training.views.occluders import Boxes, draw_boxes
+from ros2_occpose.training.views.placing import place
+from ros2_occpose.training.views.scenes import Scenes, draw_scenes, join, test_scenes
 from ros2_occpose.types import Bools, Floats
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ros2_occpose.skeleton import SMPL24
-from ros2_occpose.training.motion import FPS, Motion
+from ros2_occpose.training.mocap.motion import FPS, Motion
 from ros2_occpose.types import Floats
 
 # each joint from its parent at rest [m]: to the left, up, forward

@@ -10,7 +10,7 @@ from . import evaluate_bag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..training.scenes import Scenes
+    from ..training.views.scenes import Scenes
 
 Json: TypeAlias = Any
 

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..skeleton import H36M17
-from ..training.scenes import Scenes
+from ..training.views.scenes import Scenes
 from ..types import Bools, Floats
 from .protocols import WORLD, Given, given_in
 from .scoring import Score, pa_mpjpe_mm, score

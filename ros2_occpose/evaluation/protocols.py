@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..skeleton import COCO17
-from ..training.motion import FPS
-from ..training.occlusion import blackouts, random_masks
-from ..training.scenes import Scenes
-from ..training.sequences import FORGET_S
+from ..training.mocap.motion import FPS
+from ..training.views.occlusion import blackouts, random_masks
+from ..training.views.scenes import Scenes
+from ..training.views.sequences import FORGET_S
 from ..types import Bools
 from .subjects import frames_unseen
 

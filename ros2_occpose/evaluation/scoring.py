@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..skeleton import H36M17
-from ..training.motion import FPS
+from ..training.mocap.motion import FPS
 from ..types import Bools, Floats
 from . import metrics
 from .calibration import RADIUS_1, RADIUS_2, found_shares, share_within

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..skeleton import COCO17, H36M17, conversion
-from ..training.motion import h36m_of
-from ..training.scenes import Scenes
+from ..training.mocap.motion import h36m_of
+from ..training.views.scenes import Scenes
 from ..types import Bools, Floats, Ints
 
 # of which coco17 joints each h36m17 joint is made, (17, 17): 1 or 0

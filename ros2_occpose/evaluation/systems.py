@@ -12,7 +12,7 @@ from ..inference import Session, load_session, open_model
 from ..lifting import lift_sequences
 from ..lifting.sequence import interpolate
 from ..skeleton import COCO17, H36M17, convert
-from ..training.motion import FPS
+from ..training.mocap.motion import FPS
 from ..trajectory import solve_clip
 from ..types import Bools, Floats
 from .subjects import Subjects

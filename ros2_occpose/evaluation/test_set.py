@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..inference.files import locked, write_atomically
 from ..resources import cache_folder
-from ..training import scenes as generator
-from ..training.motion import SPLITS, load_motions
-from ..training.scenes import Scenes, test_scenes
+from ..training.fingerprint import code_fingerprint
+from ..training.mocap.motion import SPLITS, load_motions
+from ..training.views.scenes import Scenes, test_scenes
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +63,11 @@ def content_sha256(scenes: Scenes) -> str:
 def _key(data: Path, split: str, seed: int) -> str:
     """Of everything that the set depends on: the data and the code that makes scenes of it."""
     digest = hashlib.sha256(f'{split} {seed}'.encode())
-    code = Path(generator.__file__).parent
-    for folder, pattern in ((data, '**/*'), (code, '*.py')):
-        for path in sorted(folder.glob(pattern)):
-            if path.is_file():
-                digest.update(f'{path.relative_to(folder)} {path.stat().st_size}\n'.encode())
-                with path.open('rb') as file:
-                    digest.update(hashlib.file_digest(file, 'sha256').digest())
+    for path in sorted(path for path in data.rglob('*') if path.is_file()):
+        digest.update(f'{path.relative_to(data)} {path.stat().st_size}\n'.encode())
+        with path.open('rb') as file:
+            digest.update(hashlib.file_digest(file, 'sha256').digest())
+    digest.update(code_fingerprint())
     return digest.hexdigest()[:16]
 
 

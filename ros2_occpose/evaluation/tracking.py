@@ -18,8 +18,8 @@ from ..inference import Session
 from ..lifting import load_lifter
 from ..skeleton import H36M17
 from ..tracking import load_tracker
-from ..training.motion import FPS, h36m_of
-from ..training.scenes import Scenes
+from ..training.mocap.motion import FPS, h36m_of
+from ..training.views.scenes import Scenes
 from ..trajectory import load_trajectory
 from ..types import (
     Bools,

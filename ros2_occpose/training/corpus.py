@@ -12,14 +12,14 @@ import numpy as np
 
 from ..errors import DataError
 from ..types import Floats
-from .bodies import sampling_weights
-from .motion import Motion
-from .sequences import Clips, draw_clips
+from .fingerprint import code_fingerprint
+from .mocap.motion import Motion
+from .people.bodies import sampling_weights
+from .views.sequences import Clips, draw_clips
 
 logger = logging.getLogger(__name__)
 
 GROUP = 128                # clips a file
-_CODE = Path(__file__).parent      # draws the clips: another version draws others
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ class Corpus:
         for motion in self.motions:
             digest.update(motion.name.encode())
             digest.update(np.ascontiguousarray(motion.body).tobytes())
-        for path in sorted(_CODE.glob('*.py')):
-            digest.update(path.read_bytes())
+        digest.update(code_fingerprint())
         return digest.hexdigest()[:12]
 
 

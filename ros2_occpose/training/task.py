@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..lifting.network_config import NetworkConfig
 from ..lifting.sequence import interpolate
 from .losses import lifting_loss, trajectory_loss
-from .sequences import Clips, to_sequences, worth_learning
+from .views.sequences import Clips, to_sequences, worth_learning
 from .weights import build
 
 Batch = Mapping[str, Tensor]

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from ..errors import ConfigError, DataError
 from ..lifting.normalise import VERSION
 from .corpus import GROUP, Corpus
-from .motion import load_motions
+from .mocap.motion import load_motions
 from .processes import Processes
 from .task import Parts, Task
 

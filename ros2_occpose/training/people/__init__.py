@@ -1,0 +1,1 @@
+"""Endless people out of finite motion capture."""

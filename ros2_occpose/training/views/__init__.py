@@ -1,0 +1,1 @@
+"""What a camera and a detector make of people: cameras, occlusion, errors, sequences."""
