@@ -8,6 +8,8 @@ path carries the frame to the answer, and a second head says how sure it is.
 """
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,10 +28,11 @@ class GatedConvolution(nn.Module):
         super().__init__()
         span = (kernel - 1) * dilation
         self.padding = (span, 0) if config.causal else (span // 2, span // 2)
-        self.shared = config.channels // config.gates         # channels that share a gate
+        gates = math.gcd(config.channels, config.gates)
+        self.shared = config.channels // gates                # channels that share a gate
         self.feature = nn.Conv1d(inputs, config.channels, kernel, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm1d(config.channels, momentum=0.05)
-        self.gate = nn.Conv1d(inputs, config.gates, kernel, dilation=dilation)
+        self.gate = nn.Conv1d(inputs, gates, kernel, dilation=dilation)
         nn.init.constant_(self.gate.bias, OPEN)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ class NetworkConfig:
     causal: bool = True
     fill: Fill = 'hold'
     channels: int = 256
-    gates: int = 64                 # of a gated layer; each serves channels / gates
+    gates: int = 64                 # of a gated layer at most; each serves as many channels
     kernel: int = 3
     dilations: tuple[int, ...] = (1, 3, 9, 27, 81)
 

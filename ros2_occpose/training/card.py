@@ -1,11 +1,11 @@
 """What comes with trained weights: a model card and the curves of the training."""
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from ..recording.machine import machine
 
 ACKNOWLEDGEMENT = (
     'The data used in this project was obtained from mocap.cs.cmu.edu. The database was created '
@@ -43,6 +43,7 @@ def write_card(path: Path, name: str, state: Mapping[str, Any], command: str) ->
     at_best = next(row for row in history if row['step'] == state['step'])
     found = ', '.join(f'{key.removeprefix("held_out_")} {value:.1f}'
                       for key, value in at_best.items() if key.startswith('held_out_'))
+    here = machine()
     path.write_text(f"""# {name}
 
 {_SYSTEMS[network['system']]},
@@ -54,7 +55,7 @@ trained here from nothing; {look}.
 - Trained by `{command}`
   at commit {state['commit']}: {state['last_step']} steps of {config['batch']} sequences of {
     config['frames']} frames in {state['elapsed_s'] / 60:.0f} minutes
-  on {machine()}.
+  on {here['cpu']}, {here['cores']} cores.
 - Kept: step {state['step']}; on clips of held-out people, all occlusions mixed: {found}.
 - Data: CMU motion capture (walking, running, sport, dances, martial arts, acrobatics), multiplied
   as docs/training.md says.
@@ -62,16 +63,6 @@ trained here from nothing; {look}.
 - Results on the test split: docs/benchmark.md.
 - Weights: Apache-2.0.
 """)
-
-
-def machine() -> str:
-    """Processor and cores, in words."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-        model = next(line.split(':')[1].strip() for line in lines if line.startswith('model name'))
-    except (OSError, StopIteration):
-        model = platform.processor() or platform.machine()
-    return f'{model}, {os.cpu_count()} cores'
 
 
 def draw_curves(path: Path, history: Sequence[Mapping[str, float]], error: str) -> None:

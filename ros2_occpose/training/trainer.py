@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import logging
 import math
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from ..errors import ConfigError, DataError
 from ..lifting.normalise import VERSION
+from ..recording.machine import source_commit
 from .corpus import GROUP, Corpus
 from .mocap.motion import load_motions
 from .processes import Processes
@@ -89,7 +89,7 @@ class Trainer:
                  *, processes: Processes, workers: int = 1) -> None:
         self.task, self.config, self.output, self.workers = task, config, output, workers
         self.processes, self.device = processes, processes.device
-        self._about = {'commit': current_commit(), 'data': data.name}
+        self._about = {'commit': source_commit(), 'data': data.name}
         self._corpus = Corpus(load_motions(data, ('train',)), cache, config.seed, config.frames)
         self.held_out = held_out(task, config, data, cache)
         torch.manual_seed(config.seed)
@@ -242,11 +242,3 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f'Expected a checkpoint of `occpose train` in {path}, it holds something else.'
         )
     return state
-
-
-def current_commit() -> str:
-    """Commit of the source tree, 'unknown' outside one."""
-    done = subprocess.run(
-        ['git', 'describe', '--always', '--dirty'], cwd=Path(__file__).resolve().parent,
-        capture_output=True, text=True, check=False)
-    return done.stdout.strip() or 'unknown'
