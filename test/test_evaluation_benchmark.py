@@ -22,7 +22,7 @@ from ros2_occpose.evaluation.test_set import content_sha256, load_test_set
 from ros2_occpose.evaluation.tracking import IdScore
 from ros2_occpose.skeleton import H36M17
 from ros2_occpose.training.mocap.motion import Motion
-from ros2_occpose.training.views.scenes import Scenes, test_scenes
+from ros2_occpose.training.views.scenes import Scenes, recorded_scenes
 from ros2_occpose.types import Bools, Floats
 
 HIP, WRIST = H36M17.indices('hip', 'left_wrist')
@@ -31,7 +31,7 @@ CLIPS = [walker(200, f'walk/{i}', speed=0.004 * i) for i in range(5)]
 
 @pytest.fixture(scope='module')
 def scenes() -> Scenes:
-    return test_scenes(CLIPS, seed=1, cameras=1)
+    return recorded_scenes(CLIPS, seed=1, cameras=1)
 
 
 @pytest.fixture(scope='module')
@@ -255,8 +255,8 @@ def test_the_test_set_is_made_once(data: Path, monkeypatch: pytest.MonkeyPatch) 
     first, again = load_test_set(data, 'test', 0), load_test_set(data, 'test', 0)
     assert made == [('test',)]
     assert content_sha256(first) == content_sha256(again)
-    assert content_sha256(first) == content_sha256(test_scenes(CLIPS, 0))
-    assert again.names == test_scenes(CLIPS, 0).names
+    assert content_sha256(first) == content_sha256(recorded_scenes(CLIPS, 0))
+    assert again.names == recorded_scenes(CLIPS, 0).names
     np.testing.assert_array_equal(again.cameras.position, first.cameras.position)
     load_test_set(data, 'test', 1)
     assert len(made) == 2

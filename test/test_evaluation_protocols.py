@@ -17,7 +17,7 @@ from ros2_occpose.evaluation.subjects import (
     visible_joints,
 )
 from ros2_occpose.skeleton import COCO17, H36M17
-from ros2_occpose.training.views.scenes import Scenes, test_scenes
+from ros2_occpose.training.views.scenes import Scenes, recorded_scenes
 
 HEAD = H36M17.index('head')
 
@@ -25,7 +25,7 @@ HEAD = H36M17.index('head')
 @pytest.fixture(scope='module')
 def scenes() -> Scenes:
     clips = [walker(320, f'walk/{i}', speed=0.004 * i) for i in range(8)]
-    return test_scenes([*clips, walker(70, 'walk/short')], seed=1)
+    return recorded_scenes([*clips, walker(70, 'walk/short')], seed=1)
 
 
 def test_nothing_is_hidden_in_clean(scenes: Scenes) -> None:

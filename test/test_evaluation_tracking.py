@@ -16,7 +16,7 @@ from ros2_occpose.evaluation.tracking import (
     score_ids,
 )
 from ros2_occpose.inference import open_model
-from ros2_occpose.training.views.scenes import Scenes, test_scenes
+from ros2_occpose.training.views.scenes import Scenes, recorded_scenes
 
 pytest.importorskip('motmetrics', reason='needs motmetrics: pip install ros2_occpose[evaluate]')
 
@@ -93,7 +93,7 @@ def test_a_tracker_should_know_who_was_seen_lately() -> None:
 
 @pytest.fixture(scope='module')
 def scenes() -> Scenes:
-    made = test_scenes([walker(90, f'walk/{i}', speed=0.006 * i) for i in range(3)], seed=2)
+    made = recorded_scenes([walker(90, f'walk/{i}', speed=0.006 * i) for i in range(3)], seed=2)
     rays = made.body_camera[..., :17, :2] / np.maximum(made.body_camera[..., :17, 2:], 0.2)
     return replace(made, rays=rays)
 

@@ -20,6 +20,7 @@ from ros2_occpose.lifting import lift_sequences
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
+from ros2_occpose.training import publish as publish_module  # noqa: E402
 from ros2_occpose.training import trainer as trainer_module  # noqa: E402
 from ros2_occpose.training.corpus import GROUP, Corpus  # noqa: E402
 from ros2_occpose.training.losses import lifting_loss, trajectory_loss  # noqa: E402
@@ -41,9 +42,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, 'test')
 from toy_motion import walkers
-from ros2_occpose.training import trainer
+from ros2_occpose.training import publish, trainer
 from ros2_occpose.commands import train
-trainer.load_motions = walkers
+trainer.load_motions = publish.load_motions = walkers
 from test_training_engine import arguments
 train.run(arguments(output=Path(sys.argv[1]), cache=Path(sys.argv[2])))
 """
@@ -52,6 +53,7 @@ train.run(arguments(output=Path(sys.argv[1]), cache=Path(sys.argv[2])))
 @pytest.fixture(autouse=True)
 def _toy_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer_module, 'load_motions', walkers)
+    monkeypatch.setattr(publish_module, 'load_motions', walkers)
 
 
 @pytest.fixture(scope='module')

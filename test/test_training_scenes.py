@@ -12,7 +12,7 @@ from ros2_occpose.training.mocap.motion import BODY, Motion
 from ros2_occpose.training.people.bodies import sampling_weights
 from ros2_occpose.training.views.occluders import Boxes, draw_boxes
 from ros2_occpose.training.views.placing import place
-from ros2_occpose.training.views.scenes import Scenes, draw_scenes, join, test_scenes
+from ros2_occpose.training.views.scenes import Scenes, draw_scenes, join, recorded_scenes
 from ros2_occpose.types import Bools, Floats
 
 
@@ -31,7 +31,7 @@ CLIPS = [walker(700, 'walk/long'), walker(50, 'walk/short'), walker(90, 'run/a',
 
 @pytest.fixture(scope='module')
 def held_out() -> Scenes:
-    return test_scenes(CLIPS, seed=3)
+    return recorded_scenes(CLIPS, seed=3)
 
 
 @pytest.fixture(scope='module')
@@ -72,7 +72,7 @@ def test_test_scenes_are_the_clips_only_turned_and_shifted(held_out: Scenes) -> 
 
 
 def test_test_scenes_hold_one_to_four_people_and_keep_dancers_together(held_out: Scenes) -> None:
-    many = [test_scenes(CLIPS, seed) for seed in range(4)]
+    many = [recorded_scenes(CLIPS, seed) for seed in range(4)]
     count = np.concatenate([s.valid.any(-1).sum(1) for s in many])
     assert set(count) <= {1, 2, 3, 4}
     assert len(set(count)) >= 3
@@ -86,7 +86,7 @@ def test_test_scenes_hold_one_to_four_people_and_keep_dancers_together(held_out:
 
 
 def test_test_scenes_depend_on_their_seed_only(held_out: Scenes) -> None:
-    again, other = test_scenes(CLIPS, seed=3), test_scenes(CLIPS, seed=4)
+    again, other = recorded_scenes(CLIPS, seed=3), recorded_scenes(CLIPS, seed=4)
     for name in ('body_camera', 'rays', 'detected', 'hidden_by_self', 'hidden_by_person',
                  'hidden_by_object', 'out_of_view', 'valid'):
         np.testing.assert_array_equal(getattr(again, name), getattr(held_out, name))
@@ -96,7 +96,7 @@ def test_test_scenes_depend_on_their_seed_only(held_out: Scenes) -> None:
 
 def test_without_test_clips_there_is_no_test() -> None:
     with pytest.raises(DataError, match='test split'):
-        test_scenes([walker(30, 'walk/a', split='train')])
+        recorded_scenes([walker(30, 'walk/a', split='train')])
 
 
 def test_where_nobody_is_nothing_is(held_out: Scenes) -> None:

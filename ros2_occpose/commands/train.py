@@ -54,6 +54,6 @@ def run(args: Namespace) -> None:
         command = (f'occpose train {args.system} --data DIR --output DIR --steps {args.steps} '
                    f'--channels {args.channels} --batch {args.batch} --groups {args.groups} '
                    f'--seed {args.seed}')
-        written = publish(args.system, task, args.output, trainer.held_out, command=command)
+        written = publish(args.system, task, args.data, args.output, command=command)
         print(f'Written: {", ".join(str(path) for path in written)}')
     processes.leave()

@@ -17,7 +17,7 @@ from ..inference.files import locked, write_atomically
 from ..resources import cache_folder
 from ..training.fingerprint import code_fingerprint
 from ..training.mocap.motion import SPLITS, load_motions
-from ..training.views.scenes import Scenes, test_scenes
+from ..training.views.scenes import Scenes, recorded_scenes
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def load_test_set(data: Path, split: str, seed: int) -> Scenes:
         if not path.exists():
             logger.info('Making the test set %s.', path)
             splits = SPLITS if split == 'all' else (split,)
-            made = test_scenes(load_motions(data, splits), seed, splits=splits)
+            made = recorded_scenes(load_motions(data, splits), seed, splits=splits)
             buffer = io.BytesIO()
             np.savez_compressed(buffer, allow_pickle=False, **dict(_flat(made)))
             write_atomically(path, buffer.getvalue())

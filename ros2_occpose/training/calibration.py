@@ -14,7 +14,8 @@ from .losses import position_errors
 # radii [std] that hold 68 and 95 % of an isotropic 3D Gaussian
 RADIUS_68, RADIUS_95 = 1.88, 2.80
 _ROOT = H36M17.index('hip')
-_EXPONENTS = torch.linspace(0.4, 1.4, 41)
+_SHARES = torch.tensor([0.68, 0.95])
+_EXPONENTS = torch.linspace(0.4, 1.4, 21)
 _MOST = 400_000                # errors that a fit looks at
 
 
@@ -88,7 +89,10 @@ def fit(predicted: Tensor, log_std: Tensor, target: Tensor, freshness: Tensor,
 
 
 def _fit(error: Tensor, log_std: Tensor) -> tuple[float, float]:
-    """Scale and exponent; the exponent that brings the 95 % radius nearest to its share."""
+    """Scale and exponent that bring both radii nearest to their shares.
+
+    Errors have heavier tails than a Gaussian: what is missing is shared between the two.
+    """
     if len(error) < 100:
         return 1.0, 1.0
     step = max(len(error) // _MOST, 1)
@@ -96,8 +100,10 @@ def _fit(error: Tensor, log_std: Tensor) -> tuple[float, float]:
     fits = []
     for exponent in _EXPONENTS.tolist():
         ratio = error / torch.exp(exponent * log_std)
-        scale = float(torch.quantile(ratio, 0.68)) / RADIUS_68
-        inside = float((ratio < RADIUS_95 * scale).float().mean())
-        fits.append((abs(inside - 0.95), scale, exponent))
+        first, last = torch.quantile(ratio, _SHARES)
+        for scale in torch.linspace(float(first) / RADIUS_68, float(last) / RADIUS_95, 9).tolist():
+            within = [float((ratio < radius * scale).float().mean())
+                      for radius in (RADIUS_68, RADIUS_95)]
+            fits.append(((within[0] - 0.68) ** 2 + (within[1] - 0.95) ** 2, scale, exponent))
     _, scale, exponent = min(fits)
     return scale, exponent

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -9,25 +10,26 @@ from ..lifting.normalise import FRESHNESS
 from .calibration import fit
 from .card import draw_curves, write_card
 from .export import export_checkpoint
+from .mocap.motion import load_motions
 from .task import LiftingTask, Task
-from .trainer import BEST, CHECKPOINT, Arrays, load_checkpoint
+from .trainer import BEST, CHECKPOINT, load_checkpoint
+from .views.recorded import recorded_clips
 from .weights import network_of
 
 
-def publish(name: str, task: Task, output: Path, held_out: Arrays, *,
-            command: str) -> list[Path]:
+def publish(name: str, task: Task, data: Path, output: Path, *, command: str) -> list[Path]:
     """Calibrate on held-out people, export, write card and curves; the files written.
 
     Args:
         name: Of the system, and of the files.
         task: What it has learned.
+        data: Motion capture.
         output: Folder of the finished run.
-        held_out: Arrays of `trainer.held_out`.
         command: What was typed, for the card.
     """
     best, last = load_checkpoint(output / BEST), load_checkpoint(output / CHECKPOINT)
     if isinstance(task, LiftingTask):
-        best['calibration'] = _calibration(best, held_out)
+        best['calibration'] = _calibration(task, best, data)
         torch.save(best, output / BEST)
     model = output / f'{name}.onnx'
     export_checkpoint(output / BEST, model)
@@ -38,12 +40,14 @@ def publish(name: str, task: Task, output: Path, held_out: Arrays, *,
     return [model, card, curves]
 
 
-def _calibration(state: dict[str, object], held_out: Arrays) -> tuple[float, ...]:
-    network = network_of(state)
-    features, target, counts = (torch.as_tensor(held_out[name]).float()
+def _calibration(task: LiftingTask, state: dict[str, Any], data: Path) -> tuple[float, ...]:
+    """Fitted on held-out people as they were recorded, with and without occlusion."""
+    clips = recorded_clips(load_motions(data, ('validation',)), state['config']['seed'])
+    arrays = task.with_occlusion().prepare(clips)
+    features, target, counts = (torch.as_tensor(arrays[name]).float()
                                 for name in ('features', 'target', 'counts'))
+    network = network_of(state)
     with torch.no_grad():
-        answers = [network(features[b:b + 32])
-                   for b in range(0, len(features), 32)]
+        answers = [network(features[b:b + 32]) for b in range(0, len(features), 32)]
     joints, log_std = (torch.cat(parts) for parts in zip(*answers))
     return fit(joints, log_std, target, features[..., FRESHNESS], counts).as_tuple()

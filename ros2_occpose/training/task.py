@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,6 +47,10 @@ class LiftingTask:
     def build(self) -> nn.Module:
         """The network of the system."""
         return build(self.network)
+
+    def with_occlusion(self) -> LiftingTask:
+        """The same with hidden joints, for judging a system that has never met any."""
+        return replace(self, occlusion=True)
 
     def prepare(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
         """Normalised as the network will see people live."""

@@ -118,9 +118,8 @@ def _outside(points: Floats, half_view: Floats) -> Bools:
     return np.asarray((depth < _NEAREST_M) | (np.abs(points[..., :2]) >= limit).any(-1))
 
 
-def test_scenes(motions: Sequence[Motion], seed: int = 0, cameras: int = 2,    # noqa: PT028
-                frames: int = TEST_FRAMES,                                     # noqa: PT028
-                splits: tuple[str, ...] = ('test',)) -> Scenes:                # noqa: PT028
+def recorded_scenes(motions: Sequence[Motion], seed: int = 0, cameras: int = 2,
+                    frames: int = TEST_FRAMES, splits: tuple[str, ...] = ('test',)) -> Scenes:
     """Every clip of some splits as it was recorded, only turned and shifted, before cameras.
 
     Clips are cut into windows of equal length, at most `frames`; what is shorter runs on to and
@@ -147,9 +146,6 @@ def test_scenes(motions: Sequence[Motion], seed: int = 0, cameras: int = 2,    #
             windows = [window for group in scene for window in group]
             scenes.append(_named(filmed, windows))
     return join(scenes, MOST_PEOPLE)
-
-
-test_scenes.__test__ = False  # type: ignore[attr-defined]  # not a test, though pytest thinks so
 
 
 def _groups(motions: Sequence[Motion], frames: int) -> list[list[_Window]]:
