@@ -9,7 +9,7 @@ from .task import LiftingTask, Task, TrajectoryTask
 
 _TASKS: dict[str, Task] = {
     'plain': LiftingTask(
-        network=NetworkConfig(system='plain', causal=False, fill='interpolate'), occlusion=False),
+        network=NetworkConfig(system='plain', causal=False, fill='interpolate'), occlusion=0.0),
     'plain_masked': LiftingTask(
         network=NetworkConfig(system='plain', causal=False, fill='interpolate')),
     'gated': LiftingTask(

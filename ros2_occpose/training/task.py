@@ -41,7 +41,7 @@ class LiftingTask:
     """2D joints over time to 3D joints and their std."""
 
     network: NetworkConfig
-    occlusion: bool = True          # learns from clips in which joints are hidden
+    occlusion: float = 0.5          # share of the clips in which joints are hidden
     error: str = 'mpjpe_mm'
 
     def build(self) -> nn.Module:
@@ -50,7 +50,7 @@ class LiftingTask:
 
     def with_occlusion(self) -> LiftingTask:
         """The same with hidden joints, for judging a system that has never met any."""
-        return replace(self, occlusion=True)
+        return replace(self, occlusion=1.0)
 
     def prepare(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
         """Normalised as the network will see people live."""

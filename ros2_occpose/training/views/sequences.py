@@ -99,12 +99,14 @@ def slow(rays: Floats, seen: Bools, every: int) -> tuple[Floats, Bools]:
     return rays[before] * (1 - share) + rays[after] * share, seen[before] & seen[after]
 
 
-def to_sequences(clips: Clips, fill: Fill = 'hold', *, occlusion: bool = True) -> Sequences:
+def to_sequences(clips: Clips, fill: Fill = 'hold', *, occlusion: float = 1.0) -> Sequences:
     """The clips as a network sees them; runs the live normalisation frame by frame.
 
-    Without `occlusion` nothing is hidden but what the detector lost.
+    In all but a share `occlusion` of them nothing is hidden but what the detector lost.
     """
-    seen = clips.seen if occlusion else clips.detected
+    number = np.arange(len(clips.seen))
+    hidden = np.floor((number + 1) * occlusion) > np.floor(number * occlusion)
+    seen = np.where(hidden[:, None, None], clips.seen, clips.detected)
     inputs = normalise_sequences(clips.rays, seen, clips.now_from_last, fill=fill)
     around = clips.joints_camera - clips.joints_camera[:, :, :1]
     return Sequences(
