@@ -20,7 +20,7 @@ from ros2_occpose.ros.bridges.hri.kinematics import (
 )
 from ros2_occpose.ros.bridges.hri.urdf import urdf
 from ros2_occpose.skeleton import H36M17
-from ros2_occpose.training.motion import load_motions
+from ros2_occpose.training.mocap.motion import load_motions
 from ros2_occpose.trajectory.body_frame import orientations
 
 DEGREE = np.pi / 180
