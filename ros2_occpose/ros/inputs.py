@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, TypeAlias
 
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -65,6 +66,7 @@ class Inputs:
                  faults: Faults) -> None:
         self.received = self._infos_received = 0
         self.dropped = 0                         # images that were overtaken before complete
+        self.lost = 0                            # images that DDS says it has lost
         self._checked = (0, 0)                   # images, CameraInfos at the last check
         self.last_image_s = monotonic()          # when the last image came
         self._node, self._deliver, self._faults = node, deliver, faults
@@ -78,13 +80,7 @@ class Inputs:
         self._delivered: AnyImage | None = None
         self._unpaired = 0
         self._infos: dict[tuple[int, int], CameraInfo] = {}     # (width, height) -> the latest
-        if self._alone:
-            self._image = self._subscribe(Person2DArray, 'people_2d', depth=5)
-        elif config.image_transport == 'compressed':
-            topic = node.resolve_topic_name('image') + '/compressed'
-            self._image = self._subscribe(CompressedImage, topic, depth=1)
-        else:
-            self._image = self._subscribe(Image, 'image', depth=1)
+        self._image = self._subscribe_images(config.image_transport == 'compressed')
         self._info = self._subscribe(CameraInfo, 'camera_info', depth=5)
         self._subscriptions = [self._image, self._info]
         self._image.registerCallback(self._on_image)
@@ -127,11 +123,25 @@ class Inputs:
         for subscriber in self._subscriptions:
             self._node.destroy_subscription(subscriber.sub)
 
-    def _subscribe(self, message_type: type, topic: str, depth: int) -> filters.Subscriber:
+    def _subscribe_images(self, compressed: bool) -> filters.Subscriber:
+        if self._alone:
+            return self._subscribe(Person2DArray, 'people_2d', depth=5, count_lost=True)
+        if compressed:
+            topic = self._node.resolve_topic_name('image') + '/compressed'
+            return self._subscribe(CompressedImage, topic, depth=1, count_lost=True)
+        return self._subscribe(Image, 'image', depth=1, count_lost=True)
+
+    def _subscribe(self, message_type: type, topic: str, depth: int, *,
+                   count_lost: bool = False) -> filters.Subscriber:
+        lost = self._on_lost if count_lost else None
         return filters.Subscriber(
             self._node, message_type, topic,
             qos_profile=QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT),
+            event_callbacks=SubscriptionEventCallbacks(message_lost=lost),
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
+
+    def _on_lost(self, event: Any) -> None:
+        self.lost = int(event.total_count)
 
     def _on_info(self, info: CameraInfo) -> None:
         self._infos_received += 1

@@ -82,6 +82,7 @@ class Active:
     def facts(self) -> dict[str, Any]:
         """What diagnostics say of it."""
         return {'images received': self.inputs.received, 'images dropped': self.dropped,
+                'images lost in transport': self.inputs.lost,
                 'image topic': self.inputs.image_topic, 'camera pose': self.pose.name,
                 'camera poses in time': self.queue.in_time,
                 'camera poses late': self.queue.late,

@@ -1,19 +1,23 @@
 """Whatever arrives, the node says what is wrong, counts it, and answers the next good image."""
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bench import CAMERA_FRAME, Bench, ScriptedPipeline
 from diagnostic_msgs.msg import DiagnosticArray
+from processes import Process
 from scene import crowd, static
 
 from ros2_occpose.geometry import Camera
 from ros2_occpose.inference import load_session
 from ros2_occpose.msg import HumanArray, Keypoint2D, Person2D, Person2DArray
 from ros2_occpose.ros.conversions import header, person_2d_array
+from ros2_occpose.ros.running import PROFILES
 
 SCENE = crowd(2, seconds=4.0, camera_path=static(), fps=5)
 GOOD, NEXT = SCENE.moment(5), SCENE.moment(6)
+CAMERA_PROCESS = str(Path(__file__).with_name('latency.py'))
 CAMERA, STAMP = GOOD.frame.camera, GOOD.frame.stamp_ns
 
 
@@ -56,6 +60,17 @@ def test_images_that_get_lost() -> None:
             bench.send_info(CAMERA, STAMP + i)
             bench.pause(0.02)
         bench.wait_for_log('Far fewer images on /image than CameraInfo on /camera_info: unless')
+
+
+def test_images_lost_in_transport_are_counted(run: Callable[..., Process],
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera without the DDS profile: its images are too large for the shared memory."""
+    bench, _ = start(**{'qos_overrides./image.subscription.reliability': 'best_effort'})
+    with bench:
+        for variable in PROFILES:
+            monkeypatch.setenv(variable, '')
+        run(CAMERA_PROCESS, 'camera')
+        bench.wait(lambda: int(bench.fact('images lost in transport') or 0) >= 5, 'lost images')
 
 
 def test_no_camera_info() -> None:
