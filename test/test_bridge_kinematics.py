@@ -256,4 +256,7 @@ def test_nothing_known_gives_numbers() -> None:
     angles = joint_angles(np.zeros((2, 17, 3)), np.tile(np.eye(3), (2, 1, 1)))
     assert angles.shape == (2, 20)
     assert np.isfinite(angles).all()
+    lying = np.zeros((1, 17, 3))          # chest up, and a head that shows nothing but that
+    lying[0, H36M17.indices('head', 'nose')] = 0.2 * Z
+    assert np.isfinite(joint_angles(lying, euler('y', -90)[None])).all()
     assert joint_angles(np.zeros((0, 17, 3)), np.zeros((0, 3, 3))).shape == (0, 20)

@@ -12,7 +12,6 @@ farther outside.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from ....geometry import Floats
 from ....skeleton import H36M17
-from ....types import Bools
+from ....types import Bools, Ints
 
 _STRAIGHT = np.sin(np.radians(1.0))     # a limb that bends less shows no twist
 _LOYALTY = 2.5                          # outside the limits, to keep angles continuous [rad]
@@ -88,12 +87,22 @@ NAMES = ('waist', 'r_head', 'y_head', 'p_head', *(
     f'{side}_{joint}' for limb in (('y_shoulder', 'p_shoulder', 'r_shoulder', 'elbow'),
                                    ('y_hip', 'p_hip', 'r_hip', 'knee'))
     for side in 'lr' for joint in limb))
-_LIMBS = tuple(      # names of the hinges, end joints in the skeleton, and is it an arm
-    ((f'{s}_y_{ball}', f'{s}_p_{ball}', f'{s}_r_{ball}', f'{s}_{hinge}'),
-     H36M17.indices(*(f'{side}_{part}' for part in parts)), ball == 'shoulder')
-    for s, side in (('l', 'left'), ('r', 'right'))
-    for ball, hinge, parts in (('shoulder', 'elbow', ('shoulder', 'elbow', 'wrist')),
-                               ('hip', 'knee', ('hip', 'knee', 'ankle'))))
+_HINGES = [_BY_NAME[name] for name in NAMES]
+_SIGN = np.array([joint.sign for joint in _HINGES])                     # (20,)
+_LOW, _HIGH = np.array([joint.limits for joint in _HINGES]).T           # (20,) each [rad]
+_HEAD = np.array([[NAMES.index(f'{axis}_head') for axis in 'ryp']])     # (1, 3) places in NAMES
+
+
+def _limbs(ball: str, hinge: str, *parts: str) -> tuple[Ints, Ints]:
+    """Places in NAMES of the four angles of both limbs (2, 4), and their joints (2, 3)."""
+    places = [[NAMES.index(f'{s}_{axis}_{ball}') for axis in 'ypr'] + [NAMES.index(f'{s}_{hinge}')]
+              for s in 'lr']
+    return np.array(places), np.array([H36M17.indices(*(f'{side}_{part}' for part in parts))
+                                       for side in ('left', 'right')])
+
+
+_ARMS = _limbs('shoulder', 'elbow', 'shoulder', 'elbow', 'wrist')
+_LEGS = _limbs('hip', 'knee', 'hip', 'knee', 'ankle')
 _TRUNK = _BY_NAME['torso'].origin[2]                                   # from hips to neck, units
 _LEG = -sum(_BY_NAME[name].origin[2] for name in ('l_knee', 'l_ankle'))
 _NECK = _BY_NAME['r_head'].origin[2] / _TRUNK
@@ -146,27 +155,25 @@ def joint_angles(joints: Floats, torso: Floats, last: Floats | None = None) -> F
         torso: Rotations in the same frame, (N, 3, 3): x out of the chest, z from hips to neck.
         last: The last angles of the same people, (N, 20); NaN for new ones.
     """
-    before = dict(zip(NAMES, np.full((len(NAMES), len(joints)), np.nan) if last is None
-                      else last.T, strict=True))
+    if last is None:
+        last = np.full((len(joints), len(NAMES)), np.nan)
     body, waist = body_rotations(joints, torso)
-    angles = {'waist': waist}
+    angles = np.zeros_like(last)
+    angles[:, NAMES.index('waist')] = waist
     head = np.swapaxes(torso, 1, 2) @ head_rotations(joints, torso)
-    hinges = ('r_head', 'y_head', 'p_head')
-    angles |= dict(zip(hinges, _euler(head, 'XZY', hinges, before), strict=True))
-    for hinges4, (start, middle, end), is_arm in _LIMBS:
-        within = torso if is_arm else body
-        upper = np.einsum('nji,nj->ni', within, joints[:, middle] - joints[:, start])
-        lower = np.einsum('nji,nj->ni', within, joints[:, end] - joints[:, middle])
-        frames, bend = _limb(upper, lower, 1 if is_arm else -1)
-        order = 'ZXZ' if is_arm else 'ZXY'
-        ball = hinges4[:3]
-        angles |= dict(zip(ball, _euler(frames, order, ball, before), strict=True))
-        angles[hinges4[3]] = bend if is_arm else -bend
-    return np.stack([angles[name] for name in NAMES], -1)
+    angles[:, _HEAD] = _euler(head[:, None], 'XZY', _HEAD, last)
+    for (places, ends), within, order, forward in (
+            (_ARMS, torso, 'ZXZ', 1), (_LEGS, body, 'ZXY', -1)):
+        segments = np.diff(joints[:, ends], axis=2)                       # (N, 2, 2, 3)
+        segments = np.einsum('nji,nskj->nski', within, segments)
+        frames, bend = _limb(segments[:, :, 0], segments[:, :, 1], forward)
+        angles[:, places[:, :3]] = _euler(frames, order, places[:, :3], last)
+        angles[:, places[:, 3]] = forward * bend
+    return angles
 
 
 def _limb(upper: Floats, lower: Floats, forward: int) -> tuple[Floats, Floats]:
-    """Rotations (N, 3, 3) of upper limbs, and how much the hinge below bends, (N,) [rad].
+    """Rotations (..., 3, 3) of upper limbs, and how much the hinge below bends, (...) [rad].
 
     The limb hangs along -z, and its hinge bends it towards x (forward 1) or against it (-1).
     """
@@ -175,18 +182,18 @@ def _limb(upper: Floats, lower: Floats, forward: int) -> tuple[Floats, Floats]:
     along = (straight * down).sum(-1, keepdims=True)
     aside = straight - along * down
     sine = np.linalg.norm(aside, axis=-1)
-    bend = np.arctan2(sine, along[:, 0])
+    bend = np.arctan2(sine, along[..., 0])
     # A straight limb is taken not to be twisted: its hinge would bend it straight ahead.
     return _frames(-down, forward * aside, _X, _STRAIGHT), np.where(sine > _STRAIGHT, bend, 0.0)
 
 
 def _frames(z: Floats, x: Floats, otherwise: Floats, least: float) -> Floats:
-    """Rotations (N, 3, 3) with this z, and x as near as possible; `otherwise` if x is short."""
+    """Rotations (..., 3, 3) with this z, and x as near as possible; `otherwise` if x is short."""
     def level(v: Floats) -> Floats:
         return v - (v * z).sum(-1, keepdims=True) * z
 
-    x = level(x)
-    second, third = (level(np.broadcast_to(v, z.shape)) for v in (otherwise, _Z))
+    x, second = level(x), level(np.broadcast_to(otherwise, z.shape))
+    third = level(np.eye(3)[np.abs(z).argmin(-1)])          # the axis farthest from z
     second = np.where(_short(second, 0.1), third, second)
     x = np.where(_short(x, least), second, x)
     x = x / np.linalg.norm(x, axis=-1, keepdims=True)
@@ -198,27 +205,31 @@ def _short(v: Floats, least: float) -> Bools:
 
 
 def _unit(v: Floats, otherwise: Floats) -> Floats:
-    """Directions (N, 3); `otherwise` where there is none."""
+    """Directions (..., 3); `otherwise` where there is none."""
     length = np.linalg.norm(v, axis=-1, keepdims=True)
     return np.where(length > 1e-6, v / np.maximum(length, 1e-6), otherwise)
 
 
-def _euler(rotation: Floats, order: str, hinges: tuple[str, ...],
-           before: Mapping[str, Floats]) -> Floats:
-    """Angles (3, N) of three hinges with axes along x, y, z in this order."""
+def _euler(rotation: Floats, order: str, places: Ints, last: Floats) -> Floats:
+    """Angles (N, S, 3) of S chains of three hinges with axes along x, y, z in this order.
+
+    Args:
+        rotation: What each chain has to make, (N, S, 3, 3).
+        order: Axes from the parent outwards, e.g. 'ZXZ'.
+        places: Of the hinges in NAMES, (S, 3).
+        last: Angles in the order of NAMES, (N, 20); NaN where not known.
+    """
     with warnings.catch_warnings():      # a locked triple still makes the rotation
         warnings.simplefilter('ignore', UserWarning)
-        first = Rotation.from_matrix(rotation).as_euler(order).T
-    a, b, c = first
-    twin = np.stack([a + np.pi, -b if order[0] == order[2] else np.pi - b, c + np.pi])
-    table = [_BY_NAME[name] for name in hinges]
-    sign = np.array([[joint.sign] for joint in table])
-    low, high = np.array([joint.limits for joint in table]).T[..., None]       # (3, 1) each
-    both = _wrap(sign * np.stack([first, twin]))                # (2, 3, N)
-    outside = (np.maximum(low - both, 0) + np.maximum(both - high, 0)).sum(1)   # (2, N)
-    away = np.abs(_wrap(both - np.stack([before[name] for name in hinges]))).sum(1)
-    cost = outside + 1e-3 * np.abs(both).sum(1) + _LOYALTY * (away > away.min(0))
-    return np.where(cost.argmin(0) == 0, both[0], both[1])
+        first = Rotation.from_matrix(rotation.reshape(-1, 3, 3)).as_euler(order)
+    first = first.reshape(rotation.shape[:-1])
+    a, b, c = np.moveaxis(first, -1, 0)
+    twin = np.stack([a + np.pi, -b if order[0] == order[2] else np.pi - b, c + np.pi], -1)
+    both = _wrap(_SIGN[places] * np.stack([first, twin]))                       # (2, N, S, 3)
+    outside = np.maximum(_LOW[places] - both, 0) + np.maximum(both - _HIGH[places], 0)
+    away = np.abs(_wrap(both - last[:, places])).sum(-1)                        # (2, N, S)
+    cost = (outside + 1e-3 * np.abs(both)).sum(-1) + _LOYALTY * (away > away.min(0))
+    return np.where((cost[0] <= cost[1])[..., None], both[0], both[1])
 
 
 def _wrap(angle: Floats) -> Floats:
