@@ -310,7 +310,11 @@ class PoseNode(LifecycleNode):
         state = 'active' if active else 'disabled' if self._activated else (
             'inactive' if self._pipeline else 'unconfigured')
         now_ns = self.get_clock().now().nanoseconds
-        self._diagnostics.publish(self._health.diagnostics(now_ns, state, facts))
+        try:
+            self._diagnostics.publish(self._health.diagnostics(now_ns, state, facts))
+        except rclpy_implementation.RCLError:
+            if self.context.ok():
+                raise                        # else the node is told to stop just now
 
     def _check_images(self, inputs: Inputs) -> None:
         use_profile = ('let the publisher use config/fastdds.xml '
