@@ -10,13 +10,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 from walker import Walker, walk
 
-from ros2_occpose.geometry import matrix_from_quat_wxyz
 from ros2_occpose.ros.bridges.hri.kinematics import (
     NAMES,
     body_rotations,
     head_rotations,
     heights,
     joint_angles,
+    torso_rotations,
 )
 from ros2_occpose.ros.bridges.hri.urdf import urdf
 from ros2_occpose.skeleton import H36M17
@@ -125,7 +125,7 @@ def test_the_posed_model_has_the_limbs_of_random_people() -> None:
 def test_the_posed_model_walks() -> None:
     joints, _ = walk(Walker([(0, 0, 0), (3, 2, 3)]), np.arange(0, 3, 0.1))
     quat = orientations(joints, np.zeros((len(joints), 4)), np.zeros(3), Z)
-    torso = matrix_from_quat_wxyz(quat)
+    torso = torso_rotations(joints, quat)
     assert max(itertools.starmap(worst_limb, zip(joints, torso, strict=True))) < 2.0
 
 
@@ -138,10 +138,23 @@ def test_the_posed_model_dances_and_fights(
     (tmp_path / clip / path.name).symlink_to(path)
     joints = np.concatenate([m.joints_h36m[::10] for m in load_motions(tmp_path)]).astype(float)
     quat = orientations(joints, np.zeros((len(joints), 4)), np.zeros(3), Z)
-    torso = matrix_from_quat_wxyz(quat)
+    torso = torso_rotations(joints, quat)
     errors = list(itertools.starmap(worst_limb, zip(joints, torso, strict=True)))
     assert len(errors) > 20
     assert max(errors) < 2.0, f'worst {max(errors):.2f} degrees'
+
+
+def test_a_person_seen_from_the_side_has_the_trunk_of_now() -> None:
+    """Hips and shoulders in one line tell no direction: the quaternion is still upright."""
+    points, _ = standing()
+    lean = euler('Y', 30)
+    for name in points:
+        if name != 'hip':
+            points[name] = points['hip'] + lean @ ((points[name] - points['hip']) * (1, 0, 1))
+    joints = np.stack([points[name] for name in H36M17.joints])
+    [torso] = torso_rotations(joints[None], np.array([[1.0, 0, 0, 0]]))
+    np.testing.assert_allclose(torso, lean, atol=1e-9)
+    assert worst_limb(joints, torso) < 2.0
 
 
 def jumps(aside: float, *, remember: bool) -> int:

@@ -8,7 +8,7 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 
 from ....config import BridgesConfig
-from ....geometry import Floats, invert, matrix_from_quat_wxyz, transform
+from ....geometry import Floats, invert, transform
 from ....recording.humans import Humans
 from ....skeleton import H36M17
 from ....types import CameraPoseSource, Frame, TrackState
@@ -16,7 +16,14 @@ from ...conversions import header
 from ..parts import Publishers, required, transforms
 from ..selection import believed
 from .image import regions, skeleton_2d
-from .kinematics import NAMES, body_rotations, head_rotations, heights, joint_angles
+from .kinematics import (
+    NAMES,
+    body_rotations,
+    head_rotations,
+    heights,
+    joint_angles,
+    torso_rotations,
+)
 from .topics import BODIES, PARAMETER, PERSONS, BodyTopics, HriTypes, PersonTopics
 
 HIDDEN = 0.99         # most location_confidence of somebody who is not seen; REP-155: below 1
@@ -116,7 +123,7 @@ class HriBridge:
         """Publish what belongs to each seen body; their frames in the camera's."""
         if not len(seen):
             return []
-        torso = matrix_from_quat_wxyz(seen.root_quat_wxyz)
+        torso = torso_rotations(seen.joints, seen.root_quat_wxyz)
         bodies, _ = body_rotations(seen.joints, torso)
         last = np.stack([self._angles.get(i, _NO_ANGLES) for i in seen.ids.tolist()])
         angles = joint_angles(seen.joints, torso, last)
@@ -138,6 +145,6 @@ def _persons(here: Humans) -> list[TransformStamped]:
     """Frames of persons at the head, x out of the face, z to the top; also while hidden."""
     if not len(here):
         return []
-    rotations = head_rotations(here.joints, matrix_from_quat_wxyz(here.root_quat_wxyz))
+    torso = torso_rotations(here.joints, here.root_quat_wxyz)
     return transforms(here.stamp_ns, here.frame_id, [f'person_p{i}' for i in here.ids],
-                      rotations, here.joints[:, _FACE].mean(1))
+                      head_rotations(here.joints, torso), here.joints[:, _FACE].mean(1))

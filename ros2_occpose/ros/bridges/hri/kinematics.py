@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ....geometry import Floats
+from ....geometry import Floats, matrix_from_quat_wxyz
 from ....skeleton import H36M17
 from ....types import Bools, Ints
 
@@ -109,6 +109,19 @@ _NECK = _BY_NAME['r_head'].origin[2] / _TRUNK
 
 
 # --- skeleton -> angles -----------------------------------------------------------------------
+
+def torso_rotations(joints: Floats, quat_wxyz: Floats) -> Floats:
+    """Rotations (N, 3, 3) of chests: z from the hips to the neck, x as `quat_wxyz` says.
+
+    Where hips and shoulders show too little, the quaternion is an older one; the trunk is not.
+    """
+    body = matrix_from_quat_wxyz(quat_wxyz)
+    hip, thorax = H36M17.indices('hip', 'thorax')
+    trunk = joints[:, thorax] - joints[:, hip]
+    long = np.linalg.norm(trunk, axis=-1, keepdims=True) > _SHORT_M
+    z = _unit(np.where(long, trunk, body[:, :, 2]), body[:, :, 2])
+    return _frames(z, body[:, :, 0], body[:, :, 2], 1e-3)
+
 
 def body_rotations(joints: Floats, torso: Floats) -> tuple[Floats, Floats]:
     """Rotations (N, 3, 3) of the frames `body`, and angles (N,) of the waist [rad].
