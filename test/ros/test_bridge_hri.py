@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from actors import SCENE, Actors, matrix, start
+from actors import FACING_CAMERA, SCENE, Actors, matrix, start
 from bench import Bench
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Float32, String
 from tf2_msgs.msg import TFMessage
 
 from ros2_occpose.recording.messages import humans_from
-from ros2_occpose.ros.bridges.hri.kinematics import NAMES, joint_angles
+from ros2_occpose.ros.bridges.hri.kinematics import NAMES, joint_angles, torso_rotations
 from ros2_occpose.ros.conversions import stamp_of
 from ros2_occpose.skeleton import COCO17, H36M17
 from ros2_occpose.types import TrackState
@@ -89,8 +89,8 @@ def test_a_body_in_the_image_and_its_joints() -> None:
             point, pixel = skeleton.skeleton[number], humans.keypoints_px[1, COCO17.index(name)]
             assert (point.x * 640, point.y * 480) == pytest.approx(tuple(pixel), abs=1e-2)
         assert list(state.name) == [f'{name}_b2' for name in NAMES]
-        facing = np.diag([-1.0, -1.0, 1.0])
-        [angles] = joint_angles(humans.joints[1:], facing[None])
+        torso = torso_rotations(humans.joints[1:], FACING_CAMERA[None])
+        [angles] = joint_angles(humans.joints[1:], torso)
         np.testing.assert_allclose(state.position, angles, atol=1e-6)
         joints = {j.get('name') for j in ElementTree.fromstring(model.data).iter('joint')}
         assert set(state.name) <= joints
