@@ -41,7 +41,7 @@ class PoseQueue:
         self._waiting: deque[_Waiting] = deque()
         self._newest_ns: int | None = None
         self._node = node
-        self._timer = node.create_timer(CHECK_S, self.advance,
+        self._timer = node.create_timer(CHECK_S, self._tick,
                                         clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._timer.cancel()
         pose.listen(self.advance)
@@ -66,13 +66,17 @@ class PoseQueue:
         """Something new is known, or time has passed."""
         if self._waiting:
             self._hand_over()
-        if not self._waiting:
-            self._timer.cancel()
 
     def close(self) -> None:
         """Forget the images and stop the clock."""
+        self._pose.listen(lambda: None)
         self._waiting.clear()
         self._node.destroy_timer(self._timer)
+
+    def _tick(self) -> None:
+        self.advance()
+        if not self._waiting:
+            self._timer.cancel()
 
     def _hand_over(self, fresh: Question | None = None) -> None:
         """Deliver the newest image whose pose is known; `fresh` has not waited."""

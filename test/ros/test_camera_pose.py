@@ -3,13 +3,14 @@ import sys
 
 import numpy as np
 import pytest
+import tf_double
 from bench import CAMERA_FRAME, Bench, ScriptedPipeline
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, Transform, TransformStamped
 from nav_msgs.msg import Odometry
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from scene import driving, make_scene
+from scene import Moment, driving, make_scene
 from scipy.spatial.transform import Rotation
 from tf2_msgs.msg import TFMessage
 from walker import Walker
@@ -148,8 +149,15 @@ def edge(stamp_ns: int, parent: str, child: str, pose: Floats) -> TFMessage:
         header=header(stamp_ns, parent), child_frame_id=child, transform=transform)])
 
 
-def test_tf_at_the_stamp_of_the_image() -> None:
-    pytest.importorskip('tf2_ros', reason='needs tf2_ros of a ROS installation')
+@pytest.fixture(params=['tf2_ros', 'double'])
+def tf2(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == 'double':
+        monkeypatch.setitem(sys.modules, 'tf2_ros', tf_double.module())
+    else:
+        pytest.importorskip('tf2_ros', reason='needs tf2_ros of a ROS installation')
+
+
+def test_tf_at_the_stamp_of_the_image(tf2: None) -> None:
     with start(camera_pose='tf', pose_timeout_s=2.0) as bench:
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         static = bench.peer.create_publisher(TFMessage, '/tf_static', latched)
@@ -170,6 +178,32 @@ def test_tf_at_the_stamp_of_the_image() -> None:
             humans = humans_from(bench.answer_to(moment.frame.stamp_ns))
             assert (humans.frame_id, humans.camera_pose) == ('odom', CameraPoseSource.TF)
             np.testing.assert_allclose(humans.joints, moment.joints_world, atol=2e-3)
+
+
+def test_tf_that_stops_and_comes_back(tf2: None) -> None:
+    """Nothing is answered from an old transform; each image without one is counted."""
+    with start(camera_pose='tf', pose_timeout_s=0.2) as bench:
+        moving = bench.peer.create_publisher(TFMessage, '/tf', 100)
+        bench.connect()
+        bench.wait(moving.get_subscription_count, 'discovery')
+
+        def tell(moment: Moment) -> None:
+            for offset_ns in (-20_000_000, 20_000_000):
+                moving.publish(edge(moment.frame.stamp_ns + offset_ns, 'odom', CAMERA_FRAME,
+                                    moment.world_from_camera))
+
+        first, *silent, last = list(SCENE)[:5]
+        tell(first)
+        bench.ask(first)
+        for moment in silent:
+            bench.send(moment)
+            bench.pause(0.3)
+        bench.wait(lambda: bench.fact('camera poses missing') == '3', 'missing poses')
+        assert 'at the stamp of the image, got:' in bench.wait_for_log('Expected the transform')
+        assert len(bench.received['humans']) == 1
+        tell(last)
+        humans = humans_from(bench.ask(last))
+        np.testing.assert_allclose(humans.joints, last.joints_world, atol=1e-6)
 
 
 def test_tf_without_tf2_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

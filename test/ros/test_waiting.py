@@ -62,11 +62,15 @@ class Rig:
         self.now, self.poses, self.timer = 0.0, Poses(), Timer()
         self.out: list[int] = []
         self.faults: list[tuple[str, str]] = []
-        node = SimpleNamespace(create_timer=lambda period, callback, clock: self.timer,
-                               destroy_timer=lambda timer: None)
+        node = SimpleNamespace(create_timer=self._create_timer, destroy_timer=lambda timer: None)
         monkeypatch.setattr(waiting, 'monotonic', lambda: self.now)
         self.queue = PoseQueue(node, NodeConfig(camera_pose='pose', **config), self.poses,
                                self._deliver, lambda *fault: self.faults.append(fault))
+
+    def _create_timer(self, period_s: float, callback: Callable[[], None],
+                      clock: object) -> Timer:
+        self.tick = callback
+        return self.timer
 
     def _deliver(self, question: Question) -> None:
         assert question.world_from_camera[0, 0] == question.stamp_ns      # its own pose
@@ -101,18 +105,26 @@ def test_an_image_waits_until_its_pose_comes(monkeypatch: pytest.MonkeyPatch) ->
     rig.poses.reach(10)
     assert rig.out == [10]
     assert rig.counts == (0, 1, 0, 0)
-    rig.queue.advance()                          # the clock ticks once more and stops
+    rig.tick()                                   # the clock ticks once more and stops
     assert not rig.timer.running
+
+
+def test_nothing_comes_out_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig(monkeypatch)
+    rig.add(10)
+    rig.queue.close()
+    rig.poses.reach(10)
+    assert rig.out == []
 
 
 def test_a_pose_that_never_comes_is_counted_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig(monkeypatch, pose_timeout_s=0.1)
     rig.add(10)
     rig.now = 0.09
-    rig.queue.advance()
+    rig.tick()
     assert len(rig.queue) == 1
     rig.now = 0.11
-    rig.queue.advance()
+    rig.tick()
     assert (len(rig.queue), rig.faults) == (0, [('camera pose', 'later')])
     rig.poses.first, rig.poses.until = 50, 60
     rig.add(20)                                  # before the first pose: waiting would not help
