@@ -13,7 +13,7 @@ writes what its video is compared with.
 
 The first comparison is in the frame of the camera, the second in that of the calibration, whose z
 is up. Joints whose 2D detection in this very view is weak are called occluded: nobody labelled
-what was hidden.
+what was hidden. Where the view has no detection at all, nothing says that a joint was hidden.
 """
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def view_of(calibration: Path, skeletons: Path, name: str, fps: float) -> View:
     with np.load(skeletons, allow_pickle=False) as arrays:
         joints = np.asarray(arrays['xyz_world_m'], float)
         scores = arrays['kp2d'][:, arrays['cams'].tolist().index(name), ..., 2]     # (T, P, 17)
-    states = np.where(scores >= WEAK, JointState.OBSERVED, JointState.OCCLUDED)
+    states = np.where(scores < WEAK, JointState.OCCLUDED, JointState.OBSERVED)      # NaN: observed
     inside = camera.contains(camera.project(transform(camera_from_world, joints)))
     states[~inside] = JointState.OUT_OF_VIEW
     return View(camera=camera, camera_from_world=camera_from_world, joints_world=joints,
