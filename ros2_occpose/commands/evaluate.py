@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = Any
 
 HELP = 'measure how good lifters are, or the whole pipeline on a recording'
-SPLITS = ('train', 'test', 'all')
+SPLITS = ('train', 'validation', 'test', 'all')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
