@@ -173,7 +173,7 @@ def test_the_command_trains_calibrates_and_exports(system: str, tmp_path: Path, 
         joints, std = lift_sequences(session, rays, np.ones((2, 30, 17), bool))
         assert np.isfinite(joints).all()
         assert (std > 0).all()
-        assert session.metadata['calibration'] != '1.0000,1.0000,1.0000,1.0000'
+        assert session.metadata['calibration'] != '1.0000,1.0000'
     before = load_checkpoint(tmp_path / CHECKPOINT)['step']
     train_command.run(arguments(system=system, output=tmp_path, cache=cache))     # finished
     assert load_checkpoint(tmp_path / CHECKPOINT)['step'] == before

@@ -15,18 +15,15 @@ from .losses import position_errors
 RADIUS_68, RADIUS_95 = 1.88, 2.80
 _ROOT = H36M17.index('hip')
 _SHARES = torch.tensor([0.68, 0.95])
-_EXPONENTS = torch.linspace(0.4, 1.4, 21)
-_MOST = 400_000                # errors that a fit looks at
+_LEAST, _MOST = 100, 200_000   # errors that a fit needs, and that it looks at
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """std = scale * exp(log_std)^exponent, for joints that are seen and for those that are not."""
+    """What std is multiplied with, for joints that are seen and for those that are not."""
 
-    seen_scale: float = 1.0
-    seen_exponent: float = 1.0
-    hidden_scale: float = 1.0
-    hidden_exponent: float = 1.0
+    seen: float = 1.0
+    hidden: float = 1.0
 
     def as_tuple(self) -> tuple[float, ...]:
         """For checkpoints."""
@@ -51,11 +48,9 @@ class Calibrated(nn.Module):
 
     def std(self, log_std: Tensor, features: Tensor) -> Tensor:
         """Calibrated std (..., 17) [m] of h36m17 joints, from features (..., FEATURES)."""
-        c = self.calibration
-        return torch.where(
-            is_seen(features[..., FRESHNESS], self.sources),
-            c.seen_scale * torch.exp(c.seen_exponent * log_std),
-            c.hidden_scale * torch.exp(c.hidden_exponent * log_std))
+        seen = is_seen(features[..., FRESHNESS], self.sources)
+        return torch.exp(log_std) * torch.where(seen, self.calibration.seen,
+                                                self.calibration.hidden)
 
 
 def joint_sources() -> Tensor:
@@ -85,25 +80,21 @@ def fit(predicted: Tensor, log_std: Tensor, target: Tensor, freshness: Tensor,
     error = position_errors(predicted, target)[..., others][counts > 0]
     log = log_std[..., others][counts > 0]
     visible = is_seen(freshness, joint_sources())[..., others][counts > 0]
-    return Calibration(*_fit(error[visible], log[visible]), *_fit(error[~visible], log[~visible]))
+    ratio = error / torch.exp(log)
+    return Calibration(_scale(ratio[visible]), _scale(ratio[~visible]))
 
 
-def _fit(error: Tensor, log_std: Tensor) -> tuple[float, float]:
-    """Scale and exponent that bring both radii nearest to their shares.
+def _scale(ratio: Tensor) -> float:
+    """The factor that brings both radii nearest to their shares, of errors in stated std.
 
     Errors have heavier tails than a Gaussian: what is missing is shared between the two.
     """
-    if len(error) < 100:
-        return 1.0, 1.0
-    step = max(len(error) // _MOST, 1)
-    error, log_std = error[::step], log_std[::step]
-    fits = []
-    for exponent in _EXPONENTS.tolist():
-        ratio = error / torch.exp(exponent * log_std)
-        first, last = torch.quantile(ratio, _SHARES)
-        for scale in torch.linspace(float(first) / RADIUS_68, float(last) / RADIUS_95, 9).tolist():
-            within = [float((ratio < radius * scale).float().mean())
-                      for radius in (RADIUS_68, RADIUS_95)]
-            fits.append(((within[0] - 0.68) ** 2 + (within[1] - 0.95) ** 2, scale, exponent))
-    _, scale, exponent = min(fits)
-    return scale, exponent
+    if len(ratio) < _LEAST:
+        return 1.0
+    ratio = ratio[::max(len(ratio) // _MOST, 1)]
+    first, last = torch.quantile(ratio, _SHARES).tolist()
+    scales = torch.linspace(first / RADIUS_68, last / RADIUS_95, 41)
+    within = [(ratio < radius * scales[:, None]).float().mean(1)
+              for radius in (RADIUS_68, RADIUS_95)]
+    miss = (within[0] - 0.68) ** 2 + (within[1] - 0.95) ** 2
+    return float(scales[miss.argmin()])

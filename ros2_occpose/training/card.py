@@ -28,8 +28,7 @@ _ANSWERS = {
 _LIFTERS = """- In: coco17 rays and which of them were seen, normalised by
   `lifting/sequence.py` ({normalisation}, gaps: {fill}), 30 Hz.
 - Out: h36m17 joints around the hip [m] in view axes, and the std [m] of an isotropic Gaussian for
-  each joint, calibrated on held-out people (seen scale and exponent, hidden scale and exponent:
-  {calibration})."""
+  each joint, scaled to fit held-out people (factors for seen and hidden joints: {calibration})."""
 
 
 def write_card(path: Path, name: str, state: Mapping[str, Any], command: str) -> None:
