@@ -13,7 +13,7 @@ ACKNOWLEDGEMENT = (
 )
 _SYSTEMS = {
     'gated': 'Temporal gated convolution (R. Gu, G. Wang, J.-N. Hwang, "Exploring Severe '
-             'Occlusion:\nMulti-Person 3D Pose Estimation with Gated Convolution", 2020, eq. 2)',
+             'Occlusion:\nMulti-Person 3D Pose Estimation with Gated Convolution", 2020, eq. 1)',
     'plain': 'Dilated temporal convolution without gates (D. Pavllo et al., "3D human pose '
              'estimation in\nvideo with temporal convolutions and semi-supervised training", '
              '2019), the baseline',
@@ -55,7 +55,7 @@ trained here from nothing; {look}.
   at commit {state['commit']}: {state['last_step']} steps of {config['batch']} sequences of {
     config['frames']} frames in {state['elapsed_s'] / 60:.0f} minutes
   on {here['cpu']}, {here['cores']} cores.
-- Kept: step {state['step']}; on clips of held-out people, all occlusions mixed: {found}.
+- Kept: step {state['step']}; on clips of held-out people, drawn as in training: {found}.
 - Data: CMU motion capture (walking, running, sport, dances, martial arts, acrobatics), multiplied
   as docs/training.md says.
 - CMU: "{ACKNOWLEDGEMENT}"
@@ -75,7 +75,7 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, float]], error: str) 
         rows = [row for row in history if f'{kind}_{error}' in row]
         axes.plot([row['step'] for row in rows], [row[f'{kind}_{error}'] for row in rows],
                   label=label)
-    axes.set(xlabel='step', ylabel=f'{error.removesuffix("_mm")}, all occlusions mixed [mm]',
+    axes.set(xlabel='step', ylabel=f'{error.removesuffix("_mm")}, drawn as in training [mm]',
              yscale='log')
     axes.grid(alpha=0.3)
     axes.legend()
