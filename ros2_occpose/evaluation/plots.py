@@ -168,5 +168,8 @@ def _legend(figure: Figure, outcome: Outcome, *others: Line2D) -> None:
 
 
 def _coloured(outcome: Outcome) -> list[tuple[str, str]]:
-    """Each system with its colour."""
-    return [(system, COLOURS[i % len(COLOURS)]) for i, system in enumerate(outcome.scores)]
+    """Each system with its colour; of those that differ in the place only, the first."""
+    lifters: dict[str, str] = {}        # lifter -> the first system that has it
+    for system in outcome.scores:
+        lifters.setdefault(system.partition('+')[0], system)
+    return [(system, COLOURS[i % len(COLOURS)]) for i, system in enumerate(lifters.values())]
