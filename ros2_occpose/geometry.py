@@ -14,6 +14,8 @@ Floats = NDArray[np.floating]
 # distortion model of sensor_msgs/CameraInfo -> numbers of coefficients it may have
 _LENSES = {'plumb_bob': (4, 5), 'rational_polynomial': (8, 12, 14), 'equidistant': (4,)}
 
+RADIUS_68, RADIUS_95 = 1.88, 2.80      # hold 68 and 95 % of an isotropic 3D Gaussian [std]
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -239,3 +241,15 @@ def align_similarity(source: Floats, target: Floats) -> tuple[Floats, Floats, Fl
     scale = (d * sign).sum(-1) / np.maximum((s * s).sum((-1, -2)), 1e-12)
     moved = scale[..., None] * np.einsum('...ij,...j->...i', rotation, mean_s[..., 0, :])
     return scale, rotation, mean_t[..., 0, :] - moved
+
+
+def rotation_since_last(rotation: Floats) -> Floats:
+    """Turn of a camera from the frame before, (..., T, 3, 3): now_from_last; none in the first.
+
+    Args:
+        rotation: world_from_camera of each frame, (..., T, 3, 3).
+    """
+    turn = np.broadcast_to(np.eye(3), rotation.shape).copy()
+    turn[..., 1:, :, :] = (np.swapaxes(rotation[..., 1:, :, :], -1, -2)
+                           @ rotation[..., :-1, :, :])
+    return turn

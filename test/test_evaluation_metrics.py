@@ -8,12 +8,11 @@ from scipy.spatial.transform import Rotation
 
 from ros2_occpose.evaluation import metrics
 from ros2_occpose.evaluation.calibration import (
-    RADIUS_1,
-    RADIUS_2,
     STATED,
     found_shares,
     share_within,
 )
+from ros2_occpose.geometry import RADIUS_68, RADIUS_95
 from ros2_occpose.skeleton import H36M17
 from ros2_occpose.types import Floats
 
@@ -123,16 +122,16 @@ def test_the_root_error_is_in_metres() -> None:
 def test_errors_of_an_isotropic_gaussian_are_calibrated(rng: np.random.Generator) -> None:
     std = rng.uniform(0.01, 0.2, 200_000)
     ratio = np.linalg.norm(rng.normal(0, 1, (200_000, 3)) * std[:, None], axis=1) / std
-    assert share_within(ratio, RADIUS_1) == pytest.approx(0.683, abs=0.004)
-    assert share_within(ratio, RADIUS_2) == pytest.approx(0.950, abs=0.003)
+    assert share_within(ratio, RADIUS_68) == pytest.approx(0.683, abs=0.004)
+    assert share_within(ratio, RADIUS_95) == pytest.approx(0.950, abs=0.003)
     np.testing.assert_allclose(found_shares(ratio), STATED, atol=0.005)
 
 
 def test_a_std_that_is_too_small_holds_too_few_errors(rng: np.random.Generator) -> None:
     ratio = np.linalg.norm(rng.normal(0, 2, (20_000, 3)), axis=1)
-    assert share_within(ratio, RADIUS_2) < 0.5
+    assert share_within(ratio, RADIUS_95) < 0.5
     assert (found_shares(ratio) < STATED).all()
 
 
 def test_of_no_error_there_is_no_share() -> None:
-    assert np.isnan(share_within(np.zeros(0), RADIUS_1))
+    assert np.isnan(share_within(np.zeros(0), RADIUS_68))

@@ -5,10 +5,9 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
+from ros2_occpose.geometry import RADIUS_68, RADIUS_95  # noqa: E402
 from ros2_occpose.skeleton import COCO17, H36M17  # noqa: E402
 from ros2_occpose.training.calibration import (  # noqa: E402
-    RADIUS_68,
-    RADIUS_95,
     Calibration,
     fit,
     is_seen,

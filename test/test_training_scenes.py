@@ -51,7 +51,7 @@ def distances(body: Floats) -> Floats:
     return np.linalg.norm(body[:, :-1] - body[:, -1:], axis=-1)
 
 
-def test_test_scenes_are_the_clips_only_turned_and_shifted(held_out: Scenes) -> None:
+def test_recorded_scenes_are_the_clips_only_turned_and_shifted(held_out: Scenes) -> None:
     bodies = {clip.name: clip.body for clip in CLIPS}
     watched = dict.fromkeys(bodies, 0)
     for scene, names in enumerate(held_out.names):
@@ -71,7 +71,7 @@ def test_test_scenes_are_the_clips_only_turned_and_shifted(held_out: Scenes) -> 
     assert watched == {clip.name: 2 * len(clip) for clip in CLIPS}      # each frame by two cameras
 
 
-def test_test_scenes_hold_one_to_four_people_and_keep_dancers_together(held_out: Scenes) -> None:
+def test_recorded_scenes_hold_up_to_four_people_and_keep_dancers(held_out: Scenes) -> None:
     many = [recorded_scenes(CLIPS, seed) for seed in range(4)]
     count = np.concatenate([s.valid.any(-1).sum(1) for s in many])
     assert set(count) <= {1, 2, 3, 4}
@@ -85,7 +85,7 @@ def test_test_scenes_hold_one_to_four_people_and_keep_dancers_together(held_out:
                 assert np.linalg.norm(one - two, axis=-1).max() < 0.5
 
 
-def test_test_scenes_depend_on_their_seed_only(held_out: Scenes) -> None:
+def test_recorded_scenes_depend_on_their_seed_only(held_out: Scenes) -> None:
     again, other = recorded_scenes(CLIPS, seed=3), recorded_scenes(CLIPS, seed=4)
     for name in ('body_camera', 'rays', 'detected', 'hidden_by_self', 'hidden_by_person',
                  'hidden_by_object', 'out_of_view', 'valid'):

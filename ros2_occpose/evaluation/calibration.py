@@ -10,7 +10,6 @@ from scipy.stats import chi
 
 from ..types import Floats
 
-RADIUS_1, RADIUS_2 = 1.88, 2.80      # hold 68 and 95 % of an isotropic 3D Gaussian [std]
 STATED = np.linspace(0.05, 0.95, 19)             # shares at which curves are drawn
 
 

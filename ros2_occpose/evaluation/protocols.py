@@ -9,13 +9,12 @@ import numpy as np
 from ..errors import ConfigError
 from ..skeleton import COCO17
 from ..training.mocap.motion import FPS
-from ..training.views.occlusion import blackouts, random_masks
+from ..training.views.occlusion import KERNEL, blackouts, random_masks
 from ..training.views.scenes import Scenes
 from ..training.views.sequences import FORGET_S
 from ..types import Bools
 from .subjects import frames_unseen
 
-KERNEL = 21              # K of eq. 11
 PAPERS = ('clean', 'random25', 'random50', 'blackout')     # nothing is lost but what they hide
 WORLD = ('self', 'object')         # what people and things hide; losses, borders of the image
 PROTOCOLS = (*PAPERS, *WORLD)

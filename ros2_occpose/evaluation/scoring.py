@@ -6,11 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..geometry import RADIUS_68, RADIUS_95
 from ..skeleton import H36M17
 from ..training.mocap.motion import FPS
 from ..types import Bools, Floats
 from . import metrics
-from .calibration import RADIUS_1, RADIUS_2, found_shares, share_within
+from .calibration import found_shares, share_within
 from .subjects import Subjects, frames_unseen, hidden_joints, visible_joints
 from .systems import Answer
 
@@ -117,7 +118,7 @@ def _figures(errors: _Errors, chosen: Bools) -> Figures:
         mpjpe_mm=_mean(errors.mpjpe_mm[chosen]), pa_mpjpe_mm=_mean(errors.pa_mpjpe_mm[chosen]),
         scale_mm=_mean(errors.scale_mm[chosen]), accel_mm=_mean(accel[np.isfinite(accel)]),
         root_error_m=_mean(errors.root_m[chosen[..., H36M17.index('hip')]]),
-        within_1_std=share_within(ratio, RADIUS_1), within_2_std=share_within(ratio, RADIUS_2))
+        within_1_std=share_within(ratio, RADIUS_68), within_2_std=share_within(ratio, RADIUS_95))
 
 
 def _by_gap(errors: _Errors, std: Floats, visible: Bools, counts: Bools) -> tuple[Gap, ...]:

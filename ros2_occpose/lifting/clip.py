@@ -5,7 +5,7 @@ import numpy as np
 
 from ..config import LiftingConfig
 from ..errors import ConfigError
-from ..geometry import Camera
+from ..geometry import Camera, rotation_since_last
 from ..inference import Session
 from ..skeleton import COCO17, H36M17
 from ..types import Bools, Floats, require_shape
@@ -101,8 +101,7 @@ def lift_sequences(session: Session, rays: Floats, seen: Bools,
     turn = None
     if rotation is not None:
         require_shape('rotation', rotation, batch, frames, 3, 3)
-        turn = np.tile(np.eye(3), (batch, frames, 1, 1))
-        turn[:, 1:] = np.swapaxes(rotation[:, 1:], -1, -2) @ rotation[:, :-1]
+        turn = rotation_since_last(rotation)
     meta = NetworkMeta.of(session)
     inputs = normalise_sequences(rays, seen, turn, fill=meta.fill)
     if meta.causal:

@@ -51,7 +51,7 @@ class NetworkMeta:
             return NetworkMeta(
                 system=said['system'],
                 causal={'true': True, 'false': False}[said['causal']],
-                fill={fill: fill for fill in FILLS}[said.get('fill', 'hold')],
+                fill={fill: fill for fill in FILLS}[said['fill']],
                 receptive_field=int(said['receptive_field']),
                 dilations=tuple(int(d) for d in said['dilations'].split(',')),
                 about=said,

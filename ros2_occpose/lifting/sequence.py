@@ -12,6 +12,7 @@ from .normalise import FRESHNESS, BodyState, freshness, normalise
 Fill = Literal['hold', 'interpolate', 'blend']
 FILLS: tuple[Fill, ...] = ('hold', 'interpolate', 'blend')
 
+
 @dataclass(frozen=True)
 class Normalised:
     """B sequences of T frames; the network answers in the axes of the view."""
@@ -24,13 +25,13 @@ class Normalised:
         return np.asarray(joints_view @ np.swapaxes(self.camera_from_view, -1, -2))
 
     def to_view(self, joints_camera: Floats) -> Floats:
-        """The other way round."""
+        """Joints (B, T, J, 3) in camera axes as the network would answer."""
         return np.asarray(joints_camera @ self.camera_from_view)
 
 
 def normalise_sequences(rays: Floats, seen: Bools, now_from_last: Floats | None = None, *,
                         fill: Fill = 'hold') -> Normalised:
-    """Sequences of frames of one person each, from his first frame on.
+    """Sequences of frames of one person each, from the first frame on.
 
     Args:
         rays: coco17 in the undistorted image, (B, T, 17, 2); anything where not seen.

@@ -6,13 +6,12 @@ from dataclasses import astuple, dataclass
 import torch
 from torch import Tensor, nn
 
+from ..geometry import RADIUS_68, RADIUS_95
 from ..lifting.network_config import NetworkConfig
 from ..lifting.normalise import FRESHNESS
 from ..skeleton import COCO17, H36M17, conversion
 from .losses import position_errors
 
-# radii [std] that hold 68 and 95 % of an isotropic 3D Gaussian
-RADIUS_68, RADIUS_95 = 1.88, 2.80
 _ROOT = H36M17.index('hip')
 _SHARES = torch.tensor([0.68, 0.95])
 _LEAST, _MOST = 100, 200_000   # errors that a fit needs, and that it looks at

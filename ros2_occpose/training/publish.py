@@ -12,7 +12,7 @@ from .card import draw_curves, write_card
 from .export import export_checkpoint
 from .mocap.motion import load_motions
 from .task import LiftingTask, Task
-from .trainer import BEST, CHECKPOINT, load_checkpoint
+from .trainer import BEST, CHECKPOINT, load_checkpoint, save_checkpoint
 from .views.recorded import recorded_clips
 from .weights import network_of
 
@@ -30,7 +30,7 @@ def publish(name: str, task: Task, data: Path, output: Path, *, command: str) ->
     best, last = load_checkpoint(output / BEST), load_checkpoint(output / CHECKPOINT)
     if isinstance(task, LiftingTask):
         best['calibration'] = _calibration(task, best, data)
-        torch.save(best, output / BEST)
+        save_checkpoint(output / BEST, best)
     model = output / f'{name}.onnx'
     export_checkpoint(output / BEST, model)
     card, curves = model.with_suffix('.md'), output / 'curves.png'

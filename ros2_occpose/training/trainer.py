@@ -57,7 +57,8 @@ class _Groups(IterableDataset[Arrays]):
     def __iter__(self) -> Iterator[Arrays]:
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
-        torch.set_num_threads(1)
+        if info:
+            torch.set_num_threads(1)       # not those of the training, when it shares the process
         position = self.first + worker
         while True:
             epoch, place = divmod(position, self.config.groups)
@@ -174,16 +175,13 @@ class Trainer:
         return {k: round(v, 1) for k, v in row.items() if k.endswith(self.task.error)}
 
     def _save(self, path: Path) -> None:
-        state = {
+        save_checkpoint(path, {
             **self._about,
             'weights': self.network.state_dict(), 'optimiser': self.optimiser.state_dict(),
             'network': self.task.network.as_dict(), 'config': asdict(self.config),
             'step': self.step, 'elapsed_s': self.elapsed_s, 'best': self.best,
             'error': self.task.error, 'history': self.history, 'normalisation': VERSION,
-        }
-        part = path.with_suffix('.part')
-        torch.save(state, part)
-        part.replace(path)
+        })
 
     def _resume(self, path: Path) -> None:
         state = load_checkpoint(path)
@@ -223,6 +221,13 @@ def schedule(step: int, steps: int) -> float:
     """Share of the learning rate: a linear warm-up, then half a cosine down to 1 %."""
     warm = min((step + 1) / min(_WARM_UP, max(steps // 10, 1)), 1.0)
     return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the whole file or nothing, whatever happens meanwhile."""
+    part = path.with_suffix('.part')
+    torch.save(dict(state), part)
+    part.replace(path)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ...geometry import rotation_since_last
 from ...types import Floats, Ints
 from ..mocap.bvh import axis_rotations
 from ..mocap.motion import FPS
@@ -41,9 +42,7 @@ class CameraPaths:
 
     def now_from_last(self) -> Floats:
         """Rotation of the camera from the frame before, (B, T, 3, 3); none in the first."""
-        turn = np.tile(np.eye(3), (*self.position.shape[:2], 1, 1))
-        turn[:, 1:] = np.swapaxes(self.rotation[:, 1:], -1, -2) @ self.rotation[:, :-1]
-        return turn
+        return rotation_since_last(self.rotation)
 
 
 def wobble(rng: Generator, batch: int, frames: int, width: int, seconds: tuple[float, float],

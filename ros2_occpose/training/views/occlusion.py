@@ -11,6 +11,8 @@ from ...skeleton import COCO17
 from ...types import Bools, Floats
 from ..mocap.motion import FPS
 
+KERNEL = 21              # K of eq. 11 wherever people are judged
+
 # How a training sequence is hidden: the share of each kind. The last three happen in the room,
 # and there the body's own parts hide joints too.
 SHARES = {

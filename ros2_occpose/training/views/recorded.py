@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...types import Bools
 from ..mocap.motion import Motion, h36m_of
-from .occlusion import blackouts, random_masks
+from .occlusion import KERNEL, blackouts, random_masks
 from .scenes import Scenes, recorded_scenes
 from .sequences import Clips
 
-KERNEL = 21              # K of eq. 11
 _MOST_HIDDEN = 0.6       # share of the joints that random masks hide at most
 
 
@@ -42,7 +42,7 @@ def recorded_clips(motions: Sequence[Motion], seed: int) -> Clips:
     return Clips(rays, seen & inside, inside, turn, h36m_of(scenes.body_camera[there]))
 
 
-def _seen(scenes: Scenes, scene: int, person: int) -> np.ndarray:
+def _seen(scenes: Scenes, scene: int, person: int) -> Bools:
     """What people, things and the detector leave of somebody, (T, 17)."""
     at = (scene, person)
     hidden = scenes.hidden_by_self[at] | scenes.hidden_by_person[at] | scenes.hidden_by_object[at]
