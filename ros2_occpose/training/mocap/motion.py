@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ...body.kinematics import BODY, body_points, forward
 from ...errors import DataError
 from ...skeleton import COCO17, H36M17, SMPL24, conversion
 from ...types import Floats
 from .asf_amc import rate_of, read_asf_amc, skeleton_of
 from .bvh import read_bvh
-from .kinematics import BODY, body_points, forward
 from .mocap_text import read_deepmimic, read_expmap
 from .proportions import lift_collars, like_people
 from .recordings import Named, from_asf, from_cmu, from_daz, from_deepmimic

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ...body.kinematics import TYPICAL_OFFSETS
 from ...errors import DataError
 from ...skeleton import SMPL24
 from ...types import Floats
 from .bvh import axis_rotations
-from .retarget import TYPICAL_OFFSETS, Z_UP_FROM_Y_UP, Recording, between, swing
+from .retarget import Z_UP_FROM_Y_UP, Recording, between, swing
 
 Named = Mapping[str, Floats]
 _SIDES = ('left', 'right')

@@ -11,30 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...body.kinematics import TYPICAL_OFFSETS
 from ...errors import DataError
 from ...geometry import matrix_from_quat_wxyz, quat_wxyz_from_matrix
 from ...skeleton import SMPL24
 from ...types import Floats
 
-_SIDES = (('left', 1.0), ('right', -1.0))
-# Offsets of a grown-up of 1.75 m from the parent joint, at rest [m]: to the left, up, forward.
-_TYPICAL = {
-    'pelvis': (0.0, 0.0, 0.0),
-    'spine1': (0.0, 0.11, -0.03),
-    'spine2': (0.0, 0.12, 0.005),
-    'spine3': (0.0, 0.05, 0.0),
-    'neck': (0.0, 0.16, -0.03),
-    'head': (0.0, 0.085, 0.04),
-    **{f'{side}_{name}': (sign * left, up, forward) for side, sign in _SIDES
-       for name, left, up, forward in (
-           ('hip', 0.087, -0.09, -0.01), ('knee', 0.0, -0.43, 0.0), ('ankle', 0.0, -0.43, -0.02),
-           ('foot', 0.015, -0.06, 0.125), ('collar', 0.07, 0.1, -0.02),
-           ('shoulder', 0.096, 0.035, -0.015), ('elbow', 0.3, 0.0, -0.01),
-           ('wrist', 0.26, 0.0, 0.0), ('hand', 0.085, -0.005, 0.0))},
-}
-TYPICAL_OFFSETS = np.array([_TYPICAL[joint] for joint in SMPL24.joints])        # (24, 3) [m]
 Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 
+_SIDES = (('left', 1.0), ('right', -1.0))
 _LIMBS = ('hip', 'knee', 'ankle', 'shoulder', 'elbow', 'wrist')
 _PRIOR = 1e-3   # weight of a typical offset of 0.1 m against a joint recorded in all frames
 

@@ -8,9 +8,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.random import Generator
 
+from ...body.kinematics import BODY, body_points, forward
 from ...skeleton import SMPL24
 from ...types import Floats
-from ..mocap.kinematics import BODY, body_points, forward
 from ..mocap.motion import Motion
 from .compose import bending, reaching, sitting, upright, with_upper_body
 from .crowd import Crowd, arrays_of, crowd_of, slow_noise

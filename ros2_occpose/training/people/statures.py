@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from ...body.kinematics import BODY, body_points
 from ...skeleton import SMPL24
 from ...types import Floats
-from ..mocap.kinematics import BODY, body_points
 from .crowd import SIDES
 
 _STATURE_M = {'women': (1.625, 0.064), 'men': (1.755, 0.070)}

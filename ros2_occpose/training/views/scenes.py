@@ -11,10 +11,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ...body.cylinder_man import hidden, visibility, visibility_among
+from ...body.kinematics import BODY
 from ...errors import DataError
 from ...skeleton import COCO17
 from ...types import Bools, Floats
-from ..mocap.kinematics import BODY
 from ..mocap.motion import Motion
 from ..people.bodies import draw_bodies
 from .cameras import CameraPaths, draw_cameras

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ....body.kinematics import TYPICAL_OFFSETS
 from ....errors import DataError
 from ....skeleton import SMPL24
 from ....types import Floats
 from ..motion import SPLITS, Motion
-from ..retarget import TYPICAL_OFFSETS
 from .safe_pickle import load_npz, require
 from .smpl import motion_of, numbers, turns_of
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from ....body.kinematics import TYPICAL_OFFSETS
 from ....errors import DataError
 from ....types import Floats, Ints
 from ..motion import SPLITS, Motion
-from ..retarget import TYPICAL_OFFSETS
 from .safe_pickle import load_pickle, require
 from .smpl import motion_of, numbers, turns_of, z_up
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ....body.kinematics import forward
 from ....errors import DataError
 from ....skeleton import SMPL24
 from ....types import Floats
-from ..kinematics import forward
 from ..motion import Motion
 from ..retarget import swing
 from .sampling import resample, resample_turns

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ....body.kinematics import body_points, forward
 from ....errors import DataError
 from ....geometry import invert
 from ....types import Bools, Floats
-from ..kinematics import body_points, forward
 from ..motion import FPS, SPLITS, Motion, h36m_of
 from .clip import RealClip, coco17_of
 from .safe_pickle import load_pickle, require
