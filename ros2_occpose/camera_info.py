@@ -30,7 +30,7 @@ def camera_from_info(info: Any, *, rectified: bool = False) -> Camera:
     if rectified:
         k, d = np.array(info.p, float).reshape(3, 4)[:, :3], np.zeros(0)
     model = OTHER_NAMES.get(model, model)
-    if not d.any():
+    if not d.any() and not (model == 'equidistant' and d.size):
         model, d = 'plumb_bob', np.zeros(5)    # drivers of ideal cameras name no lens, or any
     if not np.any(k):
         raise CameraError(

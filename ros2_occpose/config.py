@@ -6,21 +6,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import yaml
 
 from .errors import ConfigError
 
 C = TypeVar('C')
 
 
-def param(default: object, about: str, *, ge: float | None = None, le: float | None = None,
-          choices: tuple[str, ...] | None = None) -> Any:
-    """A field with its explanation and bounds."""
-    return field(default=default, metadata={'help': about, 'ge': ge, 'le': le, 'choices': choices})
+def param(default: object, about: str, *, unit: str = '', ge: float | None = None,
+          le: float | None = None, choices: tuple[str, ...] | None = None,
+          live: bool = False) -> Any:
+    """A field with its explanation, unit and bounds.
+
+    Args:
+        default: Its value where nobody says otherwise.
+        about: One or two sentences; docs/parameters.md and `ros2 param describe` show them.
+        unit: Of the number.
+        ge: Least value.
+        le: Greatest value.
+        choices: The only values.
+        live: May change while the node is configured.
+    """
+    return field(default=default, metadata={
+        'help': f'{about} [{unit}]' if unit else about, 'about': about, 'unit': unit,
+        'ge': ge, 'le': le, 'choices': choices, 'live': live})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,72 +81,98 @@ def _numbers(where: str, f: Field[Any], value: Any) -> tuple[float, ...]:
 class DetectionConfig(Validated):
     """Finding people in one image."""
 
-    detector: str = param('blazepose', 'Name of an entry of kind detector in models.yaml.')
-    max_people: int = param(12, 'People looked at in one image.', ge=1, le=64)
+    detector: str = param(
+        'blazepose', 'Which detector: an entry of kind detector in models.yaml '
+        '(`occpose models list`).')
+    max_people: int = param(
+        12, 'People looked at in one image. Each costs time, and those beyond it are not seen.',
+        ge=1, le=64)
     tiles_per_frame: int = param(
-        1, 'Image tiles searched for new people in each frame; 0: never.', ge=0, le=64)
-    min_score: float = param(0.5, 'Least probability of a person to be reported.', ge=0, le=1)
-    flow: bool = param(True, 'Distrust joints that do not move with the image (optical flow).')
+        1, 'Tiles of the image searched for new people in each frame. More finds newcomers sooner '
+        'and costs one run of the network each; 0 never looks for anybody new.', ge=0, le=64)
+    min_score: float = param(
+        0.5, 'Least probability for a detection to be reported. Lower finds more people, and more '
+        'that are none.', ge=0, le=1)
+    flow: bool = param(
+        True, 'Distrust joints that do not move with the image (optical flow): the detector '
+        'guesses hidden joints, and guesses do not move with the pixels.')
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackingConfig(Validated):
     """Following people from frame to frame."""
 
-    max_gap_s: float = param(1.5, 'Longest occlusion bridged before an id ends [s].', ge=0, le=30)
+    max_gap_s: float = param(
+        1.5, 'Longest occlusion bridged before an id ends. Longer keeps ids behind wide '
+        'obstacles, and ghosts of those who left there.', unit='s', ge=0, le=30)
     max_gap_outside_s: float = param(
-        0.5, 'The same for somebody who has left the image; never longer than max_gap_s [s].',
-        ge=0, le=30)
-    min_hits: int = param(3, 'Detections needed before a person is believed.', ge=1, le=30)
+        0.5, 'The same for somebody who has left the image; never longer than '
+        '`tracking.max_gap_s`.', unit='s', ge=0, le=30)
+    min_hits: int = param(
+        3, 'Detections needed before a person is believed (TRACKED instead of TENTATIVE).',
+        ge=1, le=30)
     confident_score: float = param(
         0.5, 'Least score of a detection to begin a track; lower ones only prolong one.',
         ge=0, le=1)
     min_visibility: float = param(
-        0.3, 'Least score of a joint to count as seen; the others are predicted.', ge=0.01, le=1)
+        0.3, 'Least score of a joint to take part in following; the others are predicted.',
+        ge=0.01, le=1)
     agility: float = param(
-        1.5, 'How much the velocity of a person changes within a second, a std [m/s].',
-        ge=0.1, le=20)
+        1.5, 'How much the velocity of a person changes within a second, a std. More for sport, '
+        'less for people who stand.', unit='m/s', ge=0.1, le=20)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiftingConfig(Validated):
     """Turning 2D tracks into 3D skeletons."""
 
-    lifter: str = param('gated_causal', 'Name of an entry of kind lifter in models.yaml.')
+    lifter: str = param(
+        'gated_causal', 'Which network lifts: an entry of kind lifter in models.yaml '
+        '(`occpose models list`). On a robot one whose name ends in _causal.')
     min_visibility: float = param(
-        0.3, 'Least visibility for a joint to count as seen.', ge=0, le=1)
+        0.3, 'Least visibility for a joint to be told to the network as seen; the others it has '
+        'to infer.', ge=0, le=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrajectoryConfig(Validated):
     """Placing skeletons in the world (gated convolution, eq. 9)."""
 
-    window: int = param(8, 'Frames solved together.', ge=3, le=500)
+    window: int = param(
+        8, 'Frames solved together. More is smoother and slower.', ge=3, le=500)
     min_visibility: float = param(
-        0.3, 'Least visibility for a joint to constrain the trajectory.', ge=0, le=1)
+        0.3, 'Least visibility for a joint to be called OBSERVED, and to say where the person is.',
+        ge=0, le=1)
     pixel_std: float = param(
-        3.0, 'Standard deviation of 2D keypoints [px at 500 px focal length].', ge=0.1, le=100)
+        3.0, 'How far keypoints are off, a std. Larger trusts the motion model more.',
+        unit='px at 500 px focal length', ge=0.1, le=100)
     noise_memory_s: float = param(
-        0.05, 'Time over which errors of keypoints stay alike: looks within it count as one [s].',
-        ge=0, le=10)
+        0.05, 'Time over which errors of keypoints stay alike: looks within it count as one.',
+        unit='s', ge=0, le=10)
     speed_std: float = param(
-        0.8, 'Standard deviation of speed along each level axis, first order continuity [m/s].',
-        ge=0.01)
+        0.8, 'How fast people move along each level axis, a std (first order continuity).',
+        unit='m/s', ge=0.01)
     vertical_speed_std: float = param(
-        0.3, 'The same upwards, where the camera pose is known [m/s].', ge=0.01)
+        0.3, 'The same upwards, where the camera pose is known.', unit='m/s', ge=0.01)
     acceleration_std: float = param(
-        1.0, 'Standard deviation of the change of velocity in one second, second order '
-        'continuity [m/s].', ge=0.01)
+        1.0, 'How much their velocity changes in one second, a std (second order continuity).',
+        unit='m/s', ge=0.01)
     scale_std: float = param(
-        0.07, 'Relative uncertainty of body size, hence of distance.', ge=0, le=1)
+        0.07, 'Share by which body size, hence distance, is uncertain: 0.07 for adults of unknown '
+        'height, more where there are children.', ge=0, le=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineConfig(Validated):
     """All stages."""
 
-    device: str = param('auto', 'Where networks run.', choices=('auto', 'cpu', 'cuda', 'tensorrt'))
-    threads: int = param(2, 'CPU threads of a network.', ge=1, le=64)
+    device: str = param(
+        'auto', 'Where networks run. auto takes the fastest that is there; what is named and '
+        'cannot be had is replaced by the next best, with a warning that says why.',
+        choices=('auto', 'cpu', 'cuda', 'tensorrt'))
+    threads: int = param(
+        2, 'CPU threads of a network; more than the cores that are idle makes it slower.',
+        ge=1, le=64)
     detection: DetectionConfig = field(default_factory=DetectionConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
@@ -146,29 +183,38 @@ class PipelineConfig(Validated):
 class ShapesConfig(Validated):
     """What RViz and Foxglove show of each person."""
 
-    skeletons: bool = param(True, 'Bones and joints; hidden ones are thin and pale.')
-    labels: bool = param(True, 'Id and state above the head.')
-    ellipsoids: bool = param(True, 'One standard deviation of the place of the pelvis.')
-    joint_ellipsoids: bool = param(False, 'The same of every joint.')
-    velocities: bool = param(True, 'An arrow to where the person will be in half a second.')
+    skeletons: bool = param(
+        True, 'Bones and joints; hidden ones are thin and pale.', live=True)
+    labels: bool = param(True, 'Id and state above the head.', live=True)
+    ellipsoids: bool = param(
+        True, 'One standard deviation of the place of the pelvis.', live=True)
+    joint_ellipsoids: bool = param(
+        False, 'One standard deviation of the place of every joint.', live=True)
+    velocities: bool = param(
+        True, 'An arrow to where the person will be in half a second.', live=True)
     lifetime_s: float = param(
-        2.0, 'Shapes go after so long without a new message [s], should the node die; 0: never.',
-        ge=0, le=3600)
+        2.0, 'Shapes go after so long without a new message, should the node die; 0: never.',
+        unit='s', ge=0, le=3600, live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishConfig(Validated):
     """What the node publishes beside `humans`."""
 
-    markers: bool = param(True, 'Shapes for RViz and Foxglove.')
+    markers: bool = param(True, 'Shapes for RViz and Foxglove on `markers`.', live=True)
     shapes: ShapesConfig = field(default_factory=ShapesConfig)
     trail_s: float = param(
-        5.0, 'Length of the line behind each person in the markers [s]; 0: none.', ge=0, le=60)
-    overlay: bool = param(True, 'The image with the people drawn in, while somebody subscribes.')
-    stats: bool = param(True, 'Milliseconds of each stage.')
-    tf: bool = param(True, 'A frame human_<id> for each person on /tf.')
+        5.0, 'Length of the line behind each person in the markers; 0: none.', unit='s',
+        ge=0, le=60, live=True)
+    overlay: bool = param(
+        True, 'The image with the people drawn in on `overlay`, while somebody subscribes.',
+        live=True)
+    stats: bool = param(
+        True, 'Milliseconds of each stage and counts of images on `stats`.', live=True)
+    tf: bool = param(True, 'A frame `human_<id>` for each person on /tf.', live=True)
     tf_prefix: str = param(
-        'human_', 'What the names of these frames begin with; of its own for each camera.')
+        'human_', 'What the names of these frames begin with; of its own for each camera.',
+        live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,32 +224,39 @@ class BridgesConfig(Validated):
     people: bool = param(
         False, 'people_msgs/People on /people in the world frame, for social costmaps.')
     follow: str = param(
-        'none', 'Whom to publish as PoseStamped and frame followed_person, kept until lost.',
+        'none', 'Whom to publish as PoseStamped on `detected_dynamic_pose` and as '
+        'frame `followed_person`, kept until lost.',
         choices=('none', 'nearest', 'longest', 'id'))
-    follow_id: int = param(0, 'Id of the person to follow, where follow is id.', ge=0)
-    detections: bool = param(False, 'vision_msgs/Detection3DArray on detections_3d.')
+    follow_id: int = param(
+        0, 'Id of the person to follow, where `bridges.follow` is id; 0: nobody.', ge=0, live=True)
+    detections: bool = param(
+        False, 'vision_msgs/Detection3DArray on `detections_3d`: a box a person.')
     hri: bool = param(
-        False, 'REP-155 (ROS4HRI): topics below /humans, frames body_b<id> and person_p<id>.')
+        False, 'REP-155 (ROS4HRI): topics below /humans, frames `body_b<id>` and `person_p<id>`.')
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeConfig(Validated):
     """The live node around the pipeline."""
 
-    autostart: bool = param(True, 'Configure and activate without being told to.')
+    autostart: bool = param(
+        True, 'Configure and activate without being told to; false for a lifecycle manager.')
     image_transport: str = param(
-        'raw', 'Subscribe to `image` or to `image/compressed`.', choices=('raw', 'compressed'))
-    rectified: bool = param(False, 'The images are rectified: use P of CameraInfo, no distortion.')
+        'raw', 'Subscribe to `image` or to `image/compressed` (JPEG, PNG).',
+        choices=('raw', 'compressed'))
+    rectified: bool = param(
+        False, 'The images are rectified (image_rect): use P of CameraInfo, and no distortion.')
     fallback_hfov_deg: float = param(
-        0.0, 'Horizontal field of view of a camera without calibration [deg]; 0: refuse it.',
-        ge=0, le=170)
+        0.0, 'Horizontal field of view of a camera without calibration. Distances are as good as '
+        'this number; 0 refuses such a camera.', unit='deg', ge=0, le=170)
     use_people_2d: bool = param(
         False, 'Take the people from the topic `people_2d` instead of detecting them.')
     without_images: bool = param(
         False, 'Do not subscribe to images: `people_2d` and CameraInfo are enough.')
     camera_pose: str = param(
-        'none', 'Where the pose of the camera comes from.',
-        choices=('none', 'static', 'tf', 'odometry', 'pose'))
+        'none', 'Where the pose of the camera comes from, at the stamp of each image: none '
+        '(people stay in the frame of the camera), static (`camera_mount`), /tf, or the topic '
+        '`odometry` or `pose`.', choices=('none', 'static', 'tf', 'odometry', 'pose'))
     world_frame: str = param(
         'odom', 'Frame of all results while the pose of the camera is known.')
     camera_mount: tuple[float, ...] = param(
@@ -211,12 +264,14 @@ class NodeConfig(Validated):
         'Pose x y z [m] qx qy qz qw of the optical frame in what carries the camera: the world '
         '(static), or the body whose odometry or pose arrives.')
     pose_timeout_s: float = param(
-        0.1, 'Longest wait for the camera pose of an image [s].', ge=0, le=5)
+        0.1, 'Longest wait for the camera pose of an image; then the image is dropped and counted '
+        'in /diagnostics.', unit='s', ge=0, le=5)
     pose_queue: int = param(
         10, 'Images that wait for their camera pose; one more takes the place of the newest.',
         ge=2, le=100)
     no_image_after_s: float = param(
-        2.0, 'Complain when no image came for so long [s].', ge=0.1, le=3600)
+        2.0, 'Complain when no image came for so long, and take back what the bridges said.',
+        unit='s', ge=0.1, le=3600, live=True)
     publish: PublishConfig = field(default_factory=PublishConfig)
     bridges: BridgesConfig = field(default_factory=BridgesConfig)
 
@@ -270,25 +325,3 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
         else:
             nested[head] = value
     return nested
-
-
-def load_overrides(path: Path) -> dict[str, Any]:
-    """The overrides in a ROS parameter file (`/**: ros__parameters: ...`) or a plain YAML mapping.
-
-    Raises:
-        ConfigError: The file is missing or is not such a mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'Cannot read the configuration {path}: {error}') from error
-    if not isinstance(content, dict):
-        raise ConfigError(f'Expected a mapping in {path}, got {type(content).__name__}.')
-    for node in ('/**', 'occpose'):
-        if isinstance(content.get(node), dict):
-            content = content[node].get('ros__parameters') or {}
-            if not isinstance(content, dict):
-                raise ConfigError(f'Expected a mapping under ros__parameters in {path}, got '
-                                  f'{type(content).__name__}.')
-            return content
-    return content

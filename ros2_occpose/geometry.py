@@ -31,6 +31,7 @@ class Camera:
     distortion_model: str = 'plumb_bob'
     d: Floats = field(default_factory=lambda: np.zeros(5))   # lens coefficients of the model
     widest: float = field(init=False, repr=False)            # |x/z, y/z| that the lens can image
+    straight: bool = field(init=False, repr=False)           # the lens does not distort
 
     def __post_init__(self) -> None:
         k, d = np.asarray(self.k, float), np.asarray(self.d, float).ravel()
@@ -44,6 +45,8 @@ class Camera:
             raise CameraError(
                 f'Unknown distortion model {self.distortion_model!r}; expected one of '
                 f'{", ".join(_LENSES)}; publish rectified images with an empty D otherwise.')
+        # An equidistant lens bends also with zeros; no numbers at all mean a rectified image.
+        straight = not d.any() and (d.size == 0 or self.distortion_model != 'equidistant')
         if d.size == 0:
             d = np.zeros(_LENSES[self.distortion_model][0])
         if d.size not in _LENSES[self.distortion_model] or not np.isfinite(d).all():
@@ -53,7 +56,9 @@ class Camera:
                 f'got {d.tolist()}.')
         object.__setattr__(self, 'k', k)
         object.__setattr__(self, 'd', d)
-        object.__setattr__(self, 'widest', _widest(self.distortion_model, d))
+        object.__setattr__(self, 'widest', np.inf if straight else _widest(
+            self.distortion_model, d))
+        object.__setattr__(self, 'straight', straight)
 
     @staticmethod
     def from_hfov(width: int, height: int, hfov_deg: float) -> Camera:
@@ -79,7 +84,7 @@ class Camera:
         flat = np.ascontiguousarray(points_px, float).reshape(-1, 1, 2)
         if not len(flat):
             return np.zeros(np.shape(points_px))
-        if not self.d.any():
+        if self.straight:
             (fx, _, cx), (_, fy, cy) = self.k[0], self.k[1]
             rays = (flat - (cx, cy)) / (fx, fy)
         elif self.distortion_model == 'equidistant':
@@ -100,7 +105,7 @@ class Camera:
         none = np.zeros(3)
         with np.errstate(divide='ignore', invalid='ignore'):
             rays = flat[..., :2] / flat[..., 2:]
-        if not self.d.any():
+        if self.straight:
             (fx, _, cx), (_, fy, cy) = self.k[0], self.k[1]
             pixels = rays * (fx, fy) + (cx, cy)
         elif self.distortion_model == 'equidistant':

@@ -49,6 +49,13 @@ def test_an_ideal_camera_need_not_name_a_lens(fields: dict[str, Any]) -> None:
     assert not camera.d.any()
 
 
+def test_an_ideal_fisheye_still_bends() -> None:
+    camera = camera_from_info(camera_info(distortion_model='fisheye', d=[0.0] * 4))
+    assert camera.distortion_model == 'equidistant'
+    right, _ = camera.rays(np.array([330 + 500 * np.radians(60), 250.0]))
+    assert right == pytest.approx(np.tan(np.radians(60)))
+
+
 def test_other_names_of_lenses() -> None:
     known = camera_from_info(camera_info(distortion_model='equidistant', d=[0.05, -0.02, 0.01, 0]))
     other = camera_from_info(camera_info(distortion_model='fisheye', d=[0.05, -0.02, 0.01, 0]))

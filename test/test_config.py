@@ -8,7 +8,6 @@ from ros2_occpose.config import (
     TrackingConfig,
     TrajectoryConfig,
     flatten,
-    load_overrides,
     override,
 )
 from ros2_occpose.errors import ConfigError
@@ -80,42 +79,6 @@ def test_overrides_are_dotted_or_nested():
 def test_overrides_that_cannot_work(values, message):
     with pytest.raises(ConfigError, match=message):
         override(PipelineConfig(), values)
-
-
-@pytest.mark.parametrize('text', [
-    '/**:\n  ros__parameters:\n    tracking: {max_gap_s: 0.5}\n',
-    'occpose:\n  ros__parameters:\n    tracking.max_gap_s: 0.5\n',
-    'tracking:\n  max_gap_s: 0.5\n',
-], ids=['any node', 'our node', 'plain'])
-def test_files_of_parameters(tmp_path, text):
-    file = tmp_path / 'pose.yaml'
-    file.write_text(text)
-    assert override(PipelineConfig(), load_overrides(file)).tracking.max_gap_s == 0.5
-
-
-@pytest.mark.parametrize('text', ['', '/**:\n  ros__parameters:\n'])
-def test_empty_files_change_nothing(tmp_path, text):
-    file = tmp_path / 'empty.yaml'
-    file.write_text(text)
-    assert override(PipelineConfig(), load_overrides(file)) == PipelineConfig()
-
-
-@pytest.mark.parametrize(('content', 'message'), [
-    (b'- a\n- b\n', 'Expected a mapping in .*got list'),
-    (b'a: [1\n', 'Cannot read the configuration'),
-    (b'\xff\xfe\x00', 'Cannot read the configuration'),
-    (b'/**: {ros__parameters: 3}\n', 'mapping under ros__parameters .*got int'),
-])
-def test_files_that_are_no_parameters(tmp_path, content, message):
-    file = tmp_path / 'broken.yaml'
-    file.write_bytes(content)
-    with pytest.raises(ConfigError, match=message):
-        load_overrides(file)
-
-
-def test_missing_file(tmp_path):
-    with pytest.raises(ConfigError, match=r'Cannot read the configuration .*none\.yaml'):
-        load_overrides(tmp_path / 'none.yaml')
 
 
 def test_every_stage_is_configured_by_one_field():

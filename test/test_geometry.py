@@ -22,6 +22,7 @@ LENSES = {
     'barrel': ('plumb_bob', [-0.28, 0.07, 1e-3, -5e-4, 0.0]),
     'rational': ('rational_polynomial', [0.54, -2.63, 9e-4, -2e-4, 1.51, 0.42, -2.45, 1.44]),
     'fisheye': ('equidistant', [-0.02, 0.005, -0.003, 0.0005]),
+    'ideal fisheye': ('equidistant', [0.0, 0.0, 0.0, 0.0]),
 }
 
 

@@ -61,6 +61,9 @@ def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--threads', type=int, metavar='N', help='CPU threads of a network')
     group.add_argument('--config', type=Path, metavar='FILE',
                        help='parameter file of the node; what it says about the node is ignored')
+    group.add_argument('--node', metavar='NAME',
+                       help='whose parameters to take from that file, e.g. /front/occpose '
+                       '(default: /occpose/occpose, as launched)')
 
 
 def pipeline_config(args: argparse.Namespace) -> PipelineConfig:
@@ -71,13 +74,14 @@ def pipeline_config(args: argparse.Namespace) -> PipelineConfig:
     """
     from dataclasses import fields
 
-    from ..config import PipelineConfig, load_overrides, override
+    from ..config import NodeConfig, PipelineConfig, override
+    from ..parameter_file import load_overrides
 
     config = PipelineConfig()
     if args.config is not None:
-        known = {f.name for f in fields(PipelineConfig)}
-        values = {name: value for name, value in load_overrides(args.config).items()
-                  if name.partition('.')[0] in known}
+        ignored = {f.name for f in fields(NodeConfig)} | {'use_sim_time', 'qos_overrides'}
+        values = {name: value for name, value in load_overrides(args.config, args.node).items()
+                  if name.partition('.')[0] not in ignored}
         config = override(config, values)
     options = {'detection.detector': args.detector, 'lifting.lifter': args.lifter,
                'device': args.device, 'threads': args.threads}

@@ -1,7 +1,7 @@
 """ROS parameters derived from the configuration dataclasses: names, texts, ranges, choices."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field
 from typing import Any, TypeVar
 
@@ -20,8 +20,6 @@ from ..errors import ConfigError
 
 C = TypeVar('C')
 UNBOUNDED = 1e9
-# What may change while the node is configured.
-LIVE = ('publish.', 'no_image_after_s', 'bridges.follow_id')
 
 
 class Parameters:
@@ -39,16 +37,16 @@ class Parameters:
 
     def _on_set(self, changes: list[Parameter]) -> SetParametersResult:
         values = {change.name: change.value for change in changes}
-        pipeline = {name for name, _, _ in flatten(self.pipeline)} & set(values)
-        node = {name for name, _, _ in flatten(self.node)} & set(values)
-        fixed = [name for name in sorted(pipeline | node) if not name.startswith(LIVE)]
+        ours = {name: leaf for config in (self.pipeline, self.node)
+                for name, leaf, _ in flatten(config) if name in values}
+        fixed = sorted(name for name, leaf in ours.items() if not leaf.metadata['live'])
         if fixed and self._configured():
             return SetParametersResult(successful=False, reason=(
                 f'{", ".join(fixed)} cannot change while the node is configured; deactivate and '
                 'clean it up first (ros2 lifecycle set NODE deactivate, then cleanup).'))
         try:
-            new_pipeline = override(self.pipeline, {name: values[name] for name in pipeline})
-            new_node = override(self.node, {name: values[name] for name in node})
+            new_pipeline = _changed(self.pipeline, values)
+            new_node = _changed(self.node, values)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self.pipeline, self.node = new_pipeline, new_node
@@ -69,6 +67,12 @@ def declare(node: Node, config: C) -> C:
             raise ConfigError(f'Parameter {name}: {error}; {leaf.metadata["help"]}') from error
         values[name] = value
     return override(config, values)
+
+
+def _changed(config: C, values: Mapping[str, Any]) -> C:
+    """With those of the values that belong to it."""
+    names = {name for name, _, _ in flatten(config)} & set(values)
+    return override(config, {name: values[name] for name in names})
 
 
 def describe(leaf: Field[Any], default: Any) -> ParameterDescriptor:

@@ -3,12 +3,10 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 import yaml
 
-from ros2_occpose.config import NodeConfig, PipelineConfig, flatten, load_overrides
-from ros2_occpose.recording.camera_file import load_camera
+from ros2_occpose.config import NodeConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,27 +78,3 @@ def test_rviz_shows_what_the_node_publishes() -> None:
     assert {'Grid', 'TF'} <= set(displays)
     fixed = config['Visualization Manager']['Global Options']['Fixed Frame']
     assert fixed == NodeConfig().world_frame
-
-
-def test_parameter_files_hold_overrides_only() -> None:
-    """A value that equals its default would be a default written twice."""
-    defaults = {name: value for config in (PipelineConfig(), NodeConfig())
-                for name, _, value in flatten(config)}
-    for path in (ROOT / 'config').glob('*.yaml'):
-        for name, value in _leaves(load_overrides(path)):
-            assert name in defaults, f'{path}: {name}'
-            assert value != defaults[name], f'{path}: {name}'
-
-
-def _leaves(mapping: dict, prefix: str = '') -> list[tuple[str, object]]:
-    found = []
-    for name, value in mapping.items():
-        found += _leaves(value, f'{prefix}{name}.') if isinstance(value, dict) else [
-            (prefix + name, value)]
-    return found
-
-
-@pytest.mark.parametrize('path', (ROOT / 'config/cameras').glob('*.yaml'), ids=lambda p: p.stem)
-def test_cameras_are_usable(path: Path) -> None:
-    camera = load_camera(path)
-    assert camera.contains(camera.project(np.array([0.0, 0.0, 1.0])))
