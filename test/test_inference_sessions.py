@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from ros2_occpose.errors import ModelError, ShapeError
-from ros2_occpose.inference import Session, load_session
-from ros2_occpose.inference.cuda import find_device
+from ros2_occpose.inference import Session, load, load_session
+from ros2_occpose.inference.cuda import Device, find_device
 from ros2_occpose.inference.half import to_half
 from ros2_occpose.inference.onnx_session import OnnxSession
 
@@ -132,3 +132,22 @@ def test_half_keeps_inputs_and_outputs(tmp_path: Path, session: Session) -> None
         assert result[name].dtype == np.float32
         np.testing.assert_allclose(result[name], array, rtol=2e-3, atol=2e-3)
         assert np.any(result[name] != array)
+
+
+@pytest.mark.parametrize(('device', 'gpu', 'backends', 'said'), [
+    ('cpu', True, {'detection': 'onnxruntime cpu'}, ''),
+    ('auto', False, {'detection': 'onnxruntime cpu'}, ''),
+    ('auto', True, {'detection': 'onnxruntime cuda', 'lifting': 'onnxruntime cuda'}, ''),
+    ('auto', True, {'detection': 'onnxruntime cuda', 'lifting': 'onnxruntime cpu'},
+     'There is a GPU, but lifting runs on onnxruntime cpu; the log says why'),
+    ('tensorrt', True, {'detection': 'tensorrt 10.3', 'lifting': 'tensorrt 10.3'}, ''),
+    ('tensorrt', True, {'detection': 'onnxruntime cuda', 'lifting': 'onnxruntime cpu'},
+     'device tensorrt was asked for, but detection runs on onnxruntime cuda and lifting runs on '
+     'onnxruntime cpu'),
+    ('cuda', False, {'detection': 'onnxruntime cpu'}, 'device cuda was asked for, but detection'),
+])
+def test_a_fallback_is_never_silent(device, gpu, backends, said, monkeypatch):
+    monkeypatch.setattr(load, 'find_device', lambda: Device('GPU', (8, 7)) if gpu else None)
+    found = load.shortfall(device, backends)
+    assert found.startswith(said)
+    assert bool(found) == bool(said)

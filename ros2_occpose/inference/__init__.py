@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from .load import load_session, open_model
+from .load import load_session, open_model, shortfall
 from .registry import ModelEntry, models
 from .session import OpenModel, Session
 from .shared import Models
 
-__all__ = ['ModelEntry', 'Models', 'OpenModel', 'Session', 'load_session', 'models', 'open_model']
+__all__ = [
+    'ModelEntry', 'Models', 'OpenModel', 'Session', 'load_session', 'models', 'open_model',
+    'shortfall',
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -95,6 +95,26 @@ def _report(path: Path, device: str, session: Session, reasons: list[str]) -> No
         )
 
 
+def shortfall(device: str, backends: Mapping[str, str]) -> str:
+    """What runs on something slower than was asked for, or than is there; '': nothing.
+
+    Args:
+        device: What was asked for.
+        backends: Stage -> what runs its network.
+    """
+    idle_gpu = device == 'auto' and find_device() is not None
+    slow = [
+        f'{stage} runs on {backend}'
+        for stage, backend in backends.items()
+        if (device in _ORDER and device not in backend)
+        or (idle_gpu and backend.endswith('cpu'))
+    ]
+    if not slow:
+        return ''
+    wanted = 'There is a GPU' if idle_gpu else f'device {device} was asked for'
+    return f'{wanted}, but {" and ".join(slow)}; the log says why, from when models were loaded.'
+
+
 def build_engine(path: Path, *, half: bool = False) -> Path:
     """Make the TensorRT engine of an ONNX file be there, and say where.
 
@@ -123,8 +143,7 @@ def _require_tensorrt() -> None:
     if find_spec('tensorrt') is None:
         raise UnavailableError(
             "the Python package tensorrt is not installed (pip install 'ros2_occpose[tensorrt]'; "
-            'on a Jetson it comes with JetPack, and a virtual environment needs '
-            '--system-site-packages to see it).'
+            'on a Jetson it comes with JetPack, for one version of Python: docs/devices.md).'
         )
     _require_gpu()
     import tensorrt

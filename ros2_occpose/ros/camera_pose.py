@@ -8,7 +8,6 @@ from geometry_msgs.msg import Point, PoseStamped, Quaternion
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time
 
 from ..camera_path import CameraPath
@@ -17,8 +16,10 @@ from ..errors import ConfigError, InputError
 from ..geometry import Floats
 from ..types import CameraPoseSource
 from .conversions import se3_from, se3_from_numbers, stamp_of
+from .qos import overridable
 
 POSES_QUEUED = 50
+
 
 class PoseError(InputError):
     """The camera pose of an image is not known and never will be."""
@@ -114,7 +115,7 @@ class StampedPoses:
         self._subscription = node.create_subscription(
             message_type, topic, self._on_pose,
             QoSProfile(depth=POSES_QUEUED, reliability=ReliabilityPolicy.BEST_EFFORT),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            qos_overriding_options=overridable())
         self.name = f'topic {self._subscription.topic_name}'
 
     def at(self, stamp_ns: int, camera_frame: str) -> Floats | None:

@@ -84,19 +84,21 @@ class Health:
             self._latencies_s.append(latency_s)
         self._times.append(monotonic())
 
-    def diagnostics(self, stamp_ns: int, state: str, values: Mapping[str, Any]) -> DiagnosticArray:
+    def diagnostics(self, stamp_ns: int, state: str, values: Mapping[str, Any],
+                    warning: str = '') -> DiagnosticArray:
         """The message for /diagnostics.
 
         Args:
             stamp_ns: Now, on the node's clock.
             state: Lifecycle state of the node.
             values: Further facts.
+            warning: What is not as it was asked for, though the node works.
         """
         latency_ms = 1e3 * np.array(list(self._latencies_s) or [np.nan])
         now = monotonic()
         times = [t for t in list(self._times) if now - t < RECENT_S]
         rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
-        level, text = self._verdict(state, rate)
+        level, text = self._verdict(state, rate, warning)
         facts = {
             'state': state, **values, 'frames answered': self._answered,
             'rate [Hz]': f'{rate:.1f}',
@@ -109,10 +111,12 @@ class Health:
             values=[KeyValue(key=key, value=str(value)) for key, value in facts.items()])
         return DiagnosticArray(header=header(stamp_ns, ''), status=[status])
 
-    def _verdict(self, state: str, rate: float) -> tuple[bytes, str]:
+    def _verdict(self, state: str, rate: float, warning: str) -> tuple[bytes, str]:
         fault = self._faults.recent
         if fault:
             return DiagnosticStatus.ERROR, fault
         if state != 'active':
             return DiagnosticStatus.WARN, f'The node is {state}.'
+        if warning:
+            return DiagnosticStatus.WARN, warning
         return DiagnosticStatus.OK, f'{rate:.1f} frames per second'

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from ros2_occpose.msg import Person2DArray
@@ -21,12 +20,15 @@ from ..geometry import Floats
 from . import filters
 from .conversions import stamp_of
 from .health import Faults
+from .qos import misfits, overridable
 
 AnyImage: TypeAlias = Image | CompressedImage
 PATIENCE = 2            # images without a CameraInfo of their stamp before the latest one will do
 INFO_QUEUE = 3          # images that wait for their CameraInfo
 ENOUGH, LEAST_SHARE = 10, 0.5      # CameraInfos in a check, images for each that must come
 PEOPLE_QUEUE = 15       # images that wait for the people found in them
+USE_PROFILE = ('let the publisher use config/fastdds.xml (FASTRTPS_DEFAULT_PROFILES_FILE); see '
+               'docs/troubleshooting.md.')
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,20 @@ class Inputs:
         self._checked = now
         return now[1] - infos >= ENOUGH and now[0] - images < LEAST_SHARE * (now[1] - infos)
 
+    def silence(self, seconds: float) -> str:
+        """What to say when no image came for so long: what was expected, got, and what to do."""
+        text = f'Expected {self.what} on {self.image_topic}, got none for {seconds:.1f} s; '
+        publishers = self._node.count_publishers(self.image_topic)
+        if not publishers:
+            missing = 'detector, or remap `people_2d`' if self._alone else (
+                'camera, or remap `image`')
+            return f'{text}nobody publishes there: start the {missing}.'
+        reasons = misfits(self._node, self._image.sub)
+        if reasons:
+            return f'{text}{"; ".join(reasons)}.'
+        return (f'{text}publishers there: {publishers}, so {self.what} get lost on the way: '
+                f'{USE_PROFILE}')
+
     def close(self) -> None:
         """Unsubscribe."""
         for subscriber in self._subscriptions:
@@ -138,7 +154,7 @@ class Inputs:
             self._node, message_type, topic,
             qos_profile=QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT),
             event_callbacks=SubscriptionEventCallbacks(message_lost=lost),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            qos_overriding_options=overridable())
 
     def _on_lost(self, event: Any) -> None:
         self.lost = int(event.total_count)

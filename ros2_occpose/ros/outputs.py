@@ -8,7 +8,6 @@ from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
@@ -23,6 +22,7 @@ from ..recording.trails import Trails
 from ..types import CameraPoseSource, Frame, People
 from .conversions import NS_PER_S, header, human_transforms, image_message, make
 from .health import StageTimes
+from .qos import overridable
 
 DEPTH, TF_DEPTH = 10, 100
 
@@ -55,7 +55,7 @@ class Outputs:
             message_type, topic, QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE),
             # Subscribers report incompatible QoS; here each such event slows the executor down.
             event_callbacks=PublisherEventCallbacks(use_default_callbacks=False),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies())
+            qos_overriding_options=overridable())
         self._publishers.append(publisher)
         return publisher
 
@@ -67,11 +67,17 @@ class Outputs:
             return None
         return self._publisher(TFMessage, '/tf', TF_DEPTH)
 
-    def humans(self, people: People, camera_frame: str) -> Humans:
-        """Publish everybody; the answer as published, with its latency."""
+    def humans(self, people: People, camera_frame: str, min_visibility: float) -> Humans:
+        """Publish everybody; the answer as published, with its latency.
+
+        Args:
+            people: Everybody in this frame.
+            camera_frame: Optical frame of the camera.
+            min_visibility: Least visibility for a keypoint to be called seen.
+        """
         known = people.camera_pose != CameraPoseSource.NONE
         humans = humans_of(people, frame_id=self._world_frame if known else camera_frame,
-                           camera_frame=camera_frame)
+                           camera_frame=camera_frame, min_visibility=min_visibility)
         message = human_array(make, humans)
         message.latency = self._since(people.stamp_ns)
         self._humans.publish(message)

@@ -1,8 +1,9 @@
 """ROS parameters derived from the configuration dataclasses: names, texts, ranges, choices."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import (
@@ -33,6 +34,9 @@ class Parameters:
         self.pipeline = declare(node, PipelineConfig())
         self.node = declare(node, NodeConfig())
         self._configured = configured
+        for name, likely in misspelt(node, [self.pipeline, self.node]):
+            node.get_logger().warning(f'Parameter {name} is not one of this node and does '
+                                      f'nothing; is {likely} meant? See docs/parameters.md.')
         node.add_on_set_parameters_callback(self._on_set)
 
     def _on_set(self, changes: list[Parameter]) -> SetParametersResult:
@@ -67,6 +71,19 @@ def declare(node: Node, config: C) -> C:
             raise ConfigError(f'Parameter {name}: {error}; {leaf.metadata["help"]}') from error
         values[name] = value
     return override(config, values)
+
+
+def misspelt(node: Node, configs: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """Parameters given at the start that nobody reads, each with the name that is likely meant.
+
+    Those that resemble none of ours are left alone: a section `/**` may speak of other nodes.
+    """
+    known = [name for config in configs for name, _, _ in flatten(config)]
+    # rclpy keeps what was given here, and tells nobody else.
+    for name in getattr(node, '_parameter_overrides', ()):
+        likely = get_close_matches(name, known, n=1)
+        if likely and name not in known:
+            yield name, likely[0]
 
 
 def _changed(config: C, values: Mapping[str, Any]) -> C:

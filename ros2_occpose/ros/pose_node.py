@@ -19,14 +19,14 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from ros2_occpose.config import PipelineConfig, override
 from ros2_occpose.errors import CameraError, InputError, ModelError, OccposeError, ShapeError
 from ros2_occpose.geometry import Camera
-from ros2_occpose.inference import Models
+from ros2_occpose.inference import Models, shortfall
 from ros2_occpose.ros import filters
 from ros2_occpose.ros.bridges.load import Bridges, load_bridges
 from ros2_occpose.ros.camera_pose import CameraPose, load_camera_pose
 from ros2_occpose.ros.conversions import NS_PER_S
 from ros2_occpose.ros.frames import FrameMaker, PeopleError
 from ros2_occpose.ros.health import Faults, Health
-from ros2_occpose.ros.inputs import Inputs, Question
+from ros2_occpose.ros.inputs import USE_PROFILE, Inputs, Question
 from ros2_occpose.ros.outputs import Outputs
 from ros2_occpose.ros.parameters import Parameters
 from ros2_occpose.ros.running import forward_library_log, run_nodes, stop_forwarding
@@ -255,7 +255,8 @@ class PoseNode(LifecycleNode):
             frame = active.frames(question)
             self._watch_for_jumps(frame)
             people = pipeline(frame)
-            humans = outputs.humans(people, question.frame_id or 'camera')
+            humans = outputs.humans(people, question.frame_id or 'camera',
+                                    self._settings.pipeline.lifting.min_visibility)
             self._health.answered(humans.latency_s)
             self._bridges.publish(humans, frame, self._settings.node.bridges)
             publish = self._settings.node.publish
@@ -301,41 +302,33 @@ class PoseNode(LifecycleNode):
     # --- health, on the executor's thread -------------------------------------------------
 
     def _check(self) -> None:
-        active, facts = self._active, dict[str, Any]()
+        active, facts, warning = self._active, dict[str, Any](), ''
         if active is not None:
             self._check_images(active.inputs)
             facts = active.facts()
         if self._pipeline is not None:
             facts |= {f'runtime: {stage}': b for stage, b in self._pipeline.backends.items()}
+            warning = shortfall(self._settings.pipeline.device, self._pipeline.backends)
         state = 'active' if active else 'disabled' if self._activated else (
             'inactive' if self._pipeline else 'unconfigured')
         now_ns = self.get_clock().now().nanoseconds
         try:
-            self._diagnostics.publish(self._health.diagnostics(now_ns, state, facts))
+            self._diagnostics.publish(self._health.diagnostics(now_ns, state, facts, warning))
         except rclpy_implementation.RCLError:
             if self.context.ok():
                 raise                        # else the node is told to stop just now
 
     def _check_images(self, inputs: Inputs) -> None:
-        use_profile = ('let the publisher use config/fastdds.xml '
-                       '(FASTRTPS_DEFAULT_PROFILES_FILE), and compare the QoS.')
         if inputs.loses_images():
             self._log.warning(
                 f'Far fewer {inputs.what} on {inputs.image_topic} than CameraInfo on '
                 f'{inputs.info_topic}: unless that is on purpose, they get lost on the way: '
-                f'{use_profile}', once=True)
+                f'{USE_PROFILE}', once=True)
         silent_s = monotonic() - inputs.last_image_s
         if silent_s < self._settings.node.no_image_after_s:
             return
         self._bridges.clear()           # or a costmap keeps its people for ever
-        publishers = self.count_publishers(inputs.image_topic)
-        missing = 'camera, or remap `image`' if inputs.what == 'images' else (
-            'detector, or remap `people_2d`')
-        self._faults('no image', (
-            f'Expected {inputs.what} on {inputs.image_topic}, got none for {silent_s:.1f} s; ' + (
-                f'nobody publishes there: start the {missing}.' if not publishers
-                else f'publishers there: {publishers}, so {inputs.what} get lost on the way: '
-                f'{use_profile}')))
+        self._faults('no image', inputs.silence(silent_s))
 
 
 def _kind(error: OccposeError) -> str:

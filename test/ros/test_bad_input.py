@@ -7,7 +7,11 @@ import pytest
 from bench import CAMERA_FRAME, Bench, ScriptedPipeline
 from diagnostic_msgs.msg import DiagnosticArray
 from processes import Process
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from scene import crowd, static
+from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_occpose.geometry import Camera
 from ros2_occpose.inference import load_session
@@ -42,6 +46,31 @@ def test_no_image() -> None:
         expect(bench, 'no image', 'Expected images on /image, got none for')
         assert 'publishers there: 1' in bench.wait_for_log('images get lost on the way')
         bench.ask(GOOD)
+
+
+def test_images_that_cannot_be_heard() -> None:
+    """The bench asks for reliable images; a sensor driver offers best effort."""
+    bench, _ = start(no_image_after_s=0.3)
+    with bench:
+        bench.peer.destroy_publisher(bench.images)
+        bench.images = bench.peer.create_publisher(
+            Image, 'image', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+        bench.wait_for_log('/peer offers BEST_EFFORT reliability where RELIABLE is asked for: set '
+                           'qos_overrides./image.subscription.reliability to best_effort.')
+
+
+def test_images_of_another_type() -> None:
+    bench, _ = start(no_image_after_s=0.3)
+    context = Context()
+    context.init()                # one process may not give a topic two types in one context
+    driver = Node('driver', context=context)
+    with bench:
+        bench.peer.destroy_publisher(bench.images)
+        driver.create_publisher(CompressedImage, 'image', 1)
+        bench.wait_for_log('/driver publishes sensor_msgs/msg/CompressedImage there instead of '
+                           'sensor_msgs/msg/Image: compare the parameter image_transport')
+    driver.destroy_node()
+    context.try_shutdown()
 
 
 def test_nobody_publishes_images() -> None:

@@ -1,8 +1,9 @@
 """Errors are said at once, then seldom, and all of them are counted."""
 import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
 
 from ros2_occpose.ros import health
-from ros2_occpose.ros.health import Faults, StageTimes
+from ros2_occpose.ros.health import Faults, Health, StageTimes
 
 
 def test_times_of_stages_are_those_of_the_last_images() -> None:
@@ -37,3 +38,18 @@ def test_the_same_fault_is_said_seldom_and_another_at_once(
     assert faults.recent == 'expected 3 bytes, got 7'
     now += 60.0
     assert faults.recent is None
+
+
+def test_what_is_not_as_asked_for_is_a_warning_and_a_fault_is_more() -> None:
+    faults = Faults(Log())
+    healthy = Health('/occpose', faults)
+
+    def verdict(state: str, warning: str) -> tuple[bytes, str]:
+        (status,) = healthy.diagnostics(0, state, {}, warning).status
+        return status.level, status.message
+
+    assert verdict('active', '')[0] == DiagnosticStatus.OK
+    assert verdict('active', 'no GPU') == (DiagnosticStatus.WARN, 'no GPU')
+    assert verdict('inactive', 'no GPU') == (DiagnosticStatus.WARN, 'The node is inactive.')
+    faults('image', 'cut short')
+    assert verdict('active', 'no GPU') == (DiagnosticStatus.ERROR, 'cut short')

@@ -12,7 +12,7 @@ from scene import crowd
 
 from ros2_occpose.config import NodeConfig, PipelineConfig, flatten
 from ros2_occpose.errors import ConfigError
-from ros2_occpose.ros.parameters import declare
+from ros2_occpose.ros.parameters import declare, misspelt
 
 SCENE = crowd(1, seconds=4.0, fps=2)
 
@@ -70,6 +70,22 @@ def test_wrong_overrides_are_refused(context: Context, overrides: dict, text: st
     with pytest.raises(ConfigError, match=text):
         declare(node, PipelineConfig())
     node.destroy_node()
+
+
+def test_a_misspelt_name_is_noticed_and_others_are_left_alone(context: Context) -> None:
+    node = node_with(context, tracking__max_gap=2.0, camera_poses='tf', use_sim_time=False,
+                     controller_frequency=20.0, threads=1)
+    for config in (PipelineConfig(), NodeConfig()):
+        declare(node, config)
+    assert dict(misspelt(node, [PipelineConfig(), NodeConfig()])) == {
+        'tracking.max_gap': 'tracking.max_gap_s', 'camera_poses': 'camera_pose'}
+    node.destroy_node()
+
+
+def test_the_node_says_that_a_name_is_misspelt() -> None:
+    with Bench(lambda config: ScriptedPipeline(SCENE), tracking__max_gap=2.0) as bench:
+        bench.wait_for_log('Parameter tracking.max_gap is not one of this node and does nothing; '
+                           'is tracking.max_gap_s meant?')
 
 
 def test_a_mount_has_seven_numbers(context: Context) -> None:
