@@ -20,6 +20,8 @@ ARGUMENTS = {
     'camera_pose': ('', 'Where the camera pose comes from: none, static, tf, odometry or pose.'),
     'world_frame': ('', 'Frame of all results while the camera pose is known.'),
     'device': ('', 'Where networks run: auto, cpu, cuda or tensorrt.'),
+    'image_transport': ('', 'compressed: listen to the JPEG or PNG images beside the topic.'),
+    'hfov': ('', 'Horizontal field of view [deg] of a camera that is not calibrated.'),
     'namespace': ('occpose', 'Namespace of the node and of its topics.'),
     'use_sim_time': ('', 'true: time comes from /clock, as when a bag is played.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
@@ -48,7 +50,9 @@ def pose_node(given: dict[str, str]) -> Node:
     """The live node; the parameter file first, then only what was given."""
     overrides: dict[str, object] = {
         name: ParameterValue(given[name], value_type=str)
-        for name in ('camera_pose', 'world_frame', 'device') if given[name]}
+        for name in ('camera_pose', 'world_frame', 'device', 'image_transport') if given[name]}
+    if given['hfov']:
+        overrides['fallback_hfov_deg'] = ParameterValue(given['hfov'], value_type=float)
     if given['use_sim_time']:
         overrides['use_sim_time'] = given['use_sim_time'].lower() == 'true'
     logger = '.'.join([*given['namespace'].strip('/').split('/'), 'occpose']).lstrip('.')

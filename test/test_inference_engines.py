@@ -182,6 +182,23 @@ def test_a_session_describes_itself(tensorrt: ModuleType, path: Path) -> None:
     assert fake.BUILT == [True]
 
 
+def test_a_long_build_gives_signs_of_life(tensorrt: ModuleType, path: Path,
+                                          monkeypatch: pytest.MonkeyPatch,
+                                          caplog: pytest.LogCaptureFixture) -> None:
+    def build(self: object, network: dict, config: fake.Config) -> bytes:
+        deadline = time.monotonic() + 10
+        while 'Still building' not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return quick(self, network, config)
+    quick = fake.Builder.build_serialized_network
+    monkeypatch.setattr(fake.Builder, 'build_serialized_network', build)
+    monkeypatch.setattr(tensorrt, 'SIGN_S', 0.01)
+    threads = threading.active_count()
+    tensorrt.build_engine(path)
+    assert 'Still building the engine of affine.onnx: 0 s.' in caplog.text
+    assert threading.active_count() == threads
+
+
 def test_half_changes_the_network_that_is_built(tensorrt: ModuleType, path: Path) -> None:
     full = tensorrt.build_engine(path)
     half = tensorrt.build_engine(path, half=True)

@@ -9,8 +9,11 @@ process.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from .session import Array, Shape, checked_inputs
 
 TrtObject = Any  # the package has no types
 logger = logging.getLogger(__name__)
+SIGN_S = 20.0  # between signs of life while an engine is being built
 
 _DTYPES = {
     trt.DataType.FLOAT: np.float32,
@@ -199,6 +203,24 @@ def _log() -> TrtObject:
     return Log()
 
 
+@contextmanager
+def _signs_of_life(name: str) -> Iterator[None]:
+    """Say every few seconds that an engine is still being built; TensorRT says nothing."""
+    done, start = threading.Event(), monotonic()
+
+    def tell() -> None:
+        while not done.wait(SIGN_S):
+            logger.warning('Still building the engine of %s: %.0f s.', name, monotonic() - start)
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def _build(path: Path, device: Device, half: bool) -> Engine:
     from .onnx_session import OnnxSession
 
@@ -227,7 +249,8 @@ def _build(path: Path, device: Device, half: bool) -> Engine:
         for name, shape in onnx.inputs.items():
             profile.set_shape(name, *[at_batch(shape, batch)] * 3)
         config.add_optimization_profile(profile)
-    plan = builder.build_serialized_network(network, config)
+    with _signs_of_life(path.name):
+        plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise ModelError(
             f'TensorRT {trt.__version__} cannot build an engine of {path}; its log says why.'

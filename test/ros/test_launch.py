@@ -53,10 +53,12 @@ def test_camera_info_is_expected_beside_the_images(launch_file: ModuleType) -> N
 
 
 def test_overrides_come_after_the_file(launch_file: ModuleType) -> None:
-    (line,) = commands(launch_file, camera_pose='odometry', device='cpu', use_sim_time='true')
+    (line,) = commands(launch_file, camera_pose='odometry', device='cpu', use_sim_time='true',
+                       hfov='70')
     files = [line[i + 1] for i, word in enumerate(line) if word == '--params-file']
     assert yaml.safe_load(Path(files[1]).read_text()) == {'/occpose/occpose': {'ros__parameters': {
-        'camera_pose': 'odometry', 'device': 'cpu', 'use_sim_time': True}}}
+        'camera_pose': 'odometry', 'device': 'cpu', 'fallback_hfov_deg': 70.0,
+        'use_sim_time': True}}}
 
 
 def test_rviz_shows_the_topics_of_the_namespace(launch_file: ModuleType) -> None:
