@@ -16,6 +16,7 @@ EXTRAS = {
     'plot': ['matplotlib>=3.8'],
     'convert': ['onnx>=1.16', 'tflite>=2.18'],   # the default detector, once
     'evaluate': ['motmetrics>=1.4', 'matplotlib>=3.8'],
+    'synth': ['moderngl>=5.10'],
     'train': ['torch>=2.4', 'onnx>=1.16', 'onnxscript>=0.5'],
     'dev': ['pytest>=8,<9', 'pytest-timeout>=2.3', 'ruff', 'mypy>=1.11', 'types-PyYAML'],
 }

@@ -17,7 +17,7 @@ NAME = 'ros2_occpose'
 
 STAGES = {'detection', 'tracking', 'lifting', 'trajectory'}
 # What stands above the stages: nothing below may import it.
-UPPER = {'ros', 'evaluation', 'training', 'recording', 'commands', 'cli', 'pipeline'}
+UPPER = {'ros', 'evaluation', 'training', 'recording', 'synth', 'commands', 'cli', 'pipeline'}
 # All other modules at the top (types, geometry, ...) are the base, and know only each other.
 ABOVE_BASE = STAGES | UPPER | {'inference', 'body'}
 ROS_MODULES = {

@@ -1,0 +1,1 @@
+"""A rendered world: people in a furnished room, seen by a moving camera, with exact truth."""
