@@ -125,7 +125,7 @@ def test_a_bag_against_its_truth(tmp_path: Path, capsys: pytest.CaptureFixture[s
     table = (tmp_path / 'out' / 'results.md').read_text()
     assert table in capsys.readouterr().out
     assert {path.name for path in (tmp_path / 'out').iterdir()} == {
-        'results.json', 'results.md', 'trajectories.png', 'errors.png'}
+        'results.json', 'results.md', 'trajectories.png', 'errors.png', 'since_seen.png'}
 
 
 def test_an_earlier_run_gives_the_same_figures_as_the_replay(tmp_path: Path) -> None:

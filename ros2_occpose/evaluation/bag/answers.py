@@ -9,8 +9,8 @@ import numpy as np
 
 from ...errors import DataError, InputError
 from ...recording.poses_jsonl import read_jsonl
-from ...types import CameraPoseSource, Frame, People, TrackState
-from .references import believed
+from ...types import CameraPoseSource, Floats, Frame, People, TrackState
+from .references import believed, stds_of
 from .skeletons import Said
 
 
@@ -25,8 +25,11 @@ def replay(frames: Iterable[Frame], pipeline: Callable[[Frame], People]) -> Iter
         people = pipeline(frame)
         spent_ms = (perf_counter() - start) * 1e3
         known = np.isin(people.tracks.states, (TrackState.TRACKED, TrackState.OCCLUDED))
+        pose = frame.world_from_camera
         yield Said(stamp_ns=frame.stamp_ns, ids=people.tracks.ids[known],
-                   joints=people.joints[known], spent_ms=spent_ms)
+                   joints=people.joints[known], spent_ms=spent_ms,
+                   covariance=people.joint_covariance[known],
+                   eye=np.zeros(3) if pose is None else pose[:3, 3])
 
 
 def read_answers(path: Path) -> tuple[list[Said], str, bool]:
@@ -43,7 +46,8 @@ def read_answers(path: Path) -> tuple[list[Said], str, bool]:
         for frame in read_jsonl(path):
             names, joints, _ = believed(frame)
             said.append(Said(stamp_ns=frame['stamp_ns'], joints=joints,
-                             ids=np.array([int(name) for name in names], int)))
+                             ids=np.array([int(name) for name in names], int),
+                             covariance=_isotropic(stds_of(frame))))
             frame_id = frame['frame_id']
             upright = frame['camera_pose'] != CameraPoseSource.NONE.name
     except (InputError, KeyError, TypeError, ValueError) as error:
@@ -52,3 +56,8 @@ def read_answers(path: Path) -> tuple[list[Said], str, bool]:
     if not said:
         raise DataError(f'Expected frames in {path}, got none.')
     return said, frame_id, upright
+
+
+def _isotropic(std: Floats) -> Floats:
+    """(N, 17) to (N, 17, 3, 3)."""
+    return np.asarray((std ** 2)[..., None, None] * np.eye(3))

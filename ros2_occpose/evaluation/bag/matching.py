@@ -13,7 +13,7 @@ from .skeletons import HIP, SECOND_NS, Said
 
 Rows = NDArray[np.intp]
 
-_INSIDE = 0.3               # share of the joints in the image, below which a person has left it
+INSIDE = 0.3               # share of the joints in the image, below which a person has left it
 _FAR = 1e6                  # a cost that no match has
 
 
@@ -63,7 +63,7 @@ def expected_people(states: Ints | None, there: Bools, stamps_ns: Ints,
     if states is None:
         return there
     found = there & ((states == JointState.OBSERVED).sum(-1) >= LEAST_SEEN)
-    inside = (states != JointState.OUT_OF_VIEW).mean(-1) >= _INSIDE
+    inside = (states != JointState.OUT_OF_VIEW).mean(-1) >= INSIDE
     expected = np.zeros_like(there)
     last_ns = np.full(there.shape[1], -np.inf)
     for t, stamp_ns in enumerate(stamps_ns):

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ...types import Floats
 from ..plots import COLOURS
 from .comparison import Comparison
+from .hiding import Since, errors_since
 from .skeletons import HIP, SECOND_NS
 
 Axes: TypeAlias = Any              # of matplotlib
@@ -30,6 +31,9 @@ def draw_all(found: Comparison, folder: Path, *, upright: bool) -> list[Path]:
     """
     pictures = {'trajectories.png': trajectories(found, upright=upright),
                 'errors.png': over_time(found)}
+    since = errors_since(found)
+    if since is not None:
+        pictures['since_seen.png'] = since_seen(since)
     for name, figure in pictures.items():
         FigureCanvasAgg(figure)
         figure.savefig(folder / name)
@@ -68,6 +72,21 @@ def over_time(found: Comparison) -> Figure:
         axes.set(ylabel=title, ylim=(0, None))
     panels[-1].set_xlabel('time [s]')
     panels[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def since_seen(since: Since) -> Figure:
+    """Errors of joints and hips by the time since they were seen."""
+    figure, [axes] = _panels(1, (6.0, 3.6))
+    at = np.arange(len(since.from_s))
+    names = ['seen' if high <= 0 else f'{low:g}–{high:g} s'
+             for low, high in zip(since.from_s, since.to_s)]
+    axes.plot(at, since.joint_m, marker='o', label='joint, since it was seen')
+    axes.plot(at, since.around_hip_mm / 1e3, marker='o', label='the same around the hip')
+    axes.plot(at, since.root_m, marker='o', label='hip, since anything was seen')
+    axes.set_xticks(at, names)
+    axes.set(ylabel='error [m]', xlabel='time since seen', ylim=(0, None))
+    axes.legend(frameon=False, fontsize=8)
     return figure
 
 

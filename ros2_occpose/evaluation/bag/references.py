@@ -160,14 +160,25 @@ def read_poses(path: Path) -> Reference:
 
 def believed(frame: Json) -> tuple[list[str], Floats, Ints]:
     """Ids, joints (N, 17, 3) and states (N, 17) of one line of a `poses.jsonl`."""
-    people = [human for human in frame['humans']
-              if human['state'] in (TrackState.TRACKED.name, TrackState.OCCLUDED.name)]
+    people = _believed(frame)
     joints = [[[np.nan if x is None else x for x in (joint or (None,) * 3)]
                for joint in human['joints']] for human in people]
     states = [[JointState[name] for name in human['joint_state']] for human in people]
     return ([str(human['id']) for human in people],
             np.array(joints, float).reshape(-1, len(H36M17.joints), 3),
             np.array(states, int).reshape(-1, len(H36M17.joints)))
+
+
+def stds_of(frame: Json) -> Floats:
+    """Std of the joints (N, 17) [m] of the same people; NaN: not said."""
+    stds = [[np.nan if x is None else x for x in human.get('joint_std', ())]
+            or [np.nan] * len(H36M17.joints) for human in _believed(frame)]
+    return np.array(stds, float).reshape(-1, len(H36M17.joints))
+
+
+def _believed(frame: Json) -> list[Json]:
+    return [human for human in frame['humans']
+            if human['state'] in (TrackState.TRACKED.name, TrackState.OCCLUDED.name)]
 
 
 def read_truth(path: Path, topic: str | None = None) -> Reference:

@@ -3,12 +3,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .comparison import Comparison
+from .hiding import (
+    LONGEST_S,
+    NEAR_M,
+    errors_since,
+    ids_kept,
+    root_median_m,
+    standing,
+    stated,
+)
 from .scoring import LEAST_WAY_M, PIECE, Figures
 from .skeletons import SECOND_NS
 
@@ -39,7 +48,7 @@ def results(found: Comparison) -> dict[str, Json]:
     hidden = found.figures_hidden
     return {
         **_figures(found.figures), **latency(found),
-        'hidden': None if hidden is None else _figures(hidden),
+        'hidden': None if hidden is None else _figures(hidden), **_hiding(found),
         'people': [{'name': name, 'frames': int(found.expected[:, i].sum()),
                     'way_m': _round(float(found.errors.way_m[i]), 3),
                     **{key: value for key, value in _figures(one).items()
@@ -48,6 +57,21 @@ def results(found: Comparison) -> dict[str, Json]:
         'alignment': alignment(found), 'joints_compared': list(found.reference.compared),
         'frames': {'recording': found.frames_said, 'compared': len(found.said),
                    'fps': _round(_fps(found), 3)}}
+
+
+def _hiding(found: Comparison) -> dict[str, Json]:
+    """What becomes of people while they are hidden, and of those who stand."""
+    since, ids, said = errors_since(found), ids_kept(found), stated(found)
+    return {
+        'root_median_m': _round(root_median_m(found), 4),
+        'stated': said and {kind: {name: _round(value, 4) for name, value in asdict(one).items()}
+                            for kind, one in said.items()},
+        'since_seen': since and [
+            {name: _round(values[i].item(), 4) for name, values in asdict(since).items()}
+            for i in range(len(since.from_s))],
+        'ids_after_hiding': ids and asdict(ids),
+        'standing': [{name: value if isinstance(value, str) else _round(value, 4)
+                      for name, value in asdict(one).items()} for one in standing(found)]}
 
 
 def latency(found: Comparison) -> dict[str, float | None]:
@@ -110,7 +134,7 @@ def markdown(found: Comparison, assumed: Sequence[str], about: Mapping[str, str]
     parts = ['# Recording against reference', '',
              *(f'- {name}: {text}' for name, text in {**about, **_about(found)}.items()),
              *(f'- Note: {note}' for note in assumed), '', _MEANINGS, '', *_main(found), '',
-             '## People', '', *_people(found)]
+             '## People', '', *_people(found), '', *_hidings(found)]
     return '\n'.join(parts) + '\n'
 
 
@@ -148,6 +172,34 @@ def _people(found: Comparison) -> list[str]:
              *(_cell(getattr(found.people[i], key), _ROWS[key][1]) for key in names))
             for i, name in enumerate(found.reference.people)]
     return _table(('person', 'frames', 'way [m]', *(_ROWS[key][0] for key in names)), rows)
+
+
+def _hidings(found: Comparison) -> list[str]:
+    """Tables of what becomes of people while they are hidden."""
+    lines = ['## Hidden, and standing', '',
+             f'- Root error within {NEAR_M:g} m of the camera: '
+             f'{_cell(root_median_m(found), ".3f")} m (median).']
+    said, ids, since = stated(found), ids_kept(found), errors_since(found)
+    if said is not None:
+        shares = '; '.join(f'{kind} {_cell(one.within_1_std, ".2f")} and '
+                           f'{_cell(one.within_2_std, ".2f")}' for kind, one in said.items())
+        lines.append(f'- Joints within 1.88 and 2.80 of the stated std (ideally 0.68 and 0.95): '
+                     f'{shares}.')
+    if ids is not None:
+        lines.append(f'- Ids after people were hidden as a whole: {ids.kept} of {ids.spells} kept '
+                     f'up to {LONGEST_S:g} s, {ids.longer_kept} of {ids.longer} beyond.')
+    lines += [f'- {one.person} stands for {one.seconds:.1f} s while the camera goes '
+              f'{one.camera_way_m:.1f} m: drift {one.drift_m:.3f} m (median), '
+              f'{one.drift_most_m:.3f} m (most).' for one in standing(found)]
+    if since is not None:
+        rows = [('seen now' if high <= 0 else f'{low:g} to {high:g} s', _cell(joint, '.3f'),
+                 _cell(around, '.0f'), str(joints), _cell(root, '.3f'), _cell(known, '.2f'),
+                 str(roots))
+                for low, high, joint, around, joints, root, roots, known in zip(
+                    *(getattr(since, field.name).tolist() for field in fields(since)))]
+        lines += ['', *_table(('since seen', 'joint [m]', 'around the hip [mm]', 'joints',
+                               'root [m]', 'people known', 'roots'), rows)]
+    return lines
 
 
 def _cell(value: float, form: str) -> str:

@@ -173,14 +173,15 @@ def _acceleration(predicted: Floats, truth: Floats, stamps_ns: Ints) -> Floats:
     return np.where(usable[:, None, None], np.moveaxis(people, 0, 1), np.nan)
 
 
-def frames_of(rows: Ints, joints: Sequence[Floats]) -> Floats:
+def frames_of(rows: Ints, joints: Sequence[Floats], width: int = 3) -> Floats:
     """Joints (T, P, 17, 3) of those said who match, NaN elsewhere.
 
     Args:
         rows: Row in the frame of each person, -1: nobody, (T, P).
         joints: Of those said in each frame, (N, 17, 3).
+        width: What they have instead of three coordinates.
     """
-    out = np.full((*rows.shape, JOINTS, 3), np.nan)
+    out = np.full((*rows.shape, JOINTS, width), np.nan)
     for t, said in enumerate(joints):
         matched = rows[t] >= 0
         out[t, matched] = said[rows[t][matched]]

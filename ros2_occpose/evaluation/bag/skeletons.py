@@ -107,9 +107,13 @@ class Said:
     ids: Ints                   # (N,) of people tracked or believed to be hidden
     joints: Floats              # (N, 17, 3) [m]
     spent_ms: float = np.nan    # time the pipeline took; NaN: not known
+    covariance: Floats | None = None    # (N, 17, 3, 3) [m^2] of joints; None: not said
+    eye: Floats | None = None   # (3,) [m] the camera in the same frame; None: not known
 
     def __post_init__(self) -> None:
         require_shape('joints', self.joints, len(self.ids), JOINTS, 3)
+        if self.covariance is not None:
+            require_shape('covariance', self.covariance, len(self.ids), JOINTS, 3, 3)
 
 
 def known(points: Floats) -> Bools:
