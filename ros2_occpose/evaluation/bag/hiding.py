@@ -203,10 +203,9 @@ def standing(found: Comparison) -> list[Standing]:
 
     Means over a second are compared, of the place said relative to the true one.
     """
-    if any(said.eye is None for said in found.said):
+    eyes, out = eyes_of(found), []
+    if eyes is None:
         return []
-    eyes = np.stack([said.eye for said in found.said if said.eye is not None])
-    out = []
     for person, name in enumerate(found.reference.people):
         frames = np.flatnonzero((found.rows[:, person] >= 0) & found.expected[:, person])
         truth, said = (points[frames, person, HIP] for points in (found.truth, found.predicted))
@@ -227,13 +226,26 @@ def standing(found: Comparison) -> list[Standing]:
 
 def root_median_m(found: Comparison, within_m: float = NEAR_M) -> float:
     """Median error of the hips of expected people no farther than this from the camera."""
-    errors = found.errors.root_m
+    errors = near_roots_m(found, within_m)
+    return float(np.median(errors)) if len(errors) else float('nan')
+
+
+def near_roots_m(found: Comparison, within_m: float) -> Floats:
+    """Errors of the hips of expected people, matched and no farther than this, (N,) [m].
+
+    Where it is not known where the camera was, nobody is too far.
+    """
+    errors, eyes = found.errors.root_m, eyes_of(found)
     some = found.expected & np.isfinite(errors)
-    if all(said.eye is not None for said in found.said):
-        eyes = np.stack([said.eye for said in found.said if said.eye is not None])
-        far = np.linalg.norm(found.truth[..., HIP, :] - eyes[:, None], axis=-1)
-        some &= far <= within_m
-    return float(np.median(errors[some])) if some.any() else float('nan')
+    if eyes is not None:
+        some &= np.linalg.norm(found.truth[..., HIP, :] - eyes[:, None], axis=-1) <= within_m
+    return np.asarray(errors[some])
+
+
+def eyes_of(found: Comparison) -> Floats | None:
+    """Where the camera was, (T, 3) [m]; None: not known throughout."""
+    eyes = [said.eye for said in found.said if said.eye is not None]
+    return np.stack(eyes) if len(eyes) == len(found.said) else None
 
 
 def fresh_of(stamps_ns: Ints) -> Ints:

@@ -75,6 +75,13 @@ def over_time(found: Comparison) -> Figure:
     return figure
 
 
+def draw_since(since: Since, path: Path) -> None:
+    """Write the picture of errors by the time since something was seen."""
+    figure = since_seen(since)
+    FigureCanvasAgg(figure)
+    figure.savefig(path)
+
+
 def since_seen(since: Since) -> Figure:
     """Errors of joints and hips by the time since they were seen."""
     figure, [axes] = _panels(1, (6.0, 3.6))

@@ -12,6 +12,7 @@ from .comparison import Comparison
 from .hiding import (
     LONGEST_S,
     NEAR_M,
+    Since,
     errors_since,
     ids_kept,
     root_median_m,
@@ -162,7 +163,7 @@ def _main(found: Comparison) -> list[str]:
         hidden = found.figures_hidden
         rows.append((title, _cell(getattr(found.figures, name), form),
                      '–' if hidden is None else _cell(getattr(hidden, name), form)))
-    return _table(('', 'all', 'hidden'), rows)
+    return table(('', 'all', 'hidden'), rows)
 
 
 def _people(found: Comparison) -> list[str]:
@@ -171,7 +172,7 @@ def _people(found: Comparison) -> list[str]:
     rows = [(name, str(int(found.expected[:, i].sum())), f'{found.errors.way_m[i]:.2f}',
              *(_cell(getattr(found.people[i], key), _ROWS[key][1]) for key in names))
             for i, name in enumerate(found.reference.people)]
-    return _table(('person', 'frames', 'way [m]', *(_ROWS[key][0] for key in names)), rows)
+    return table(('person', 'frames', 'way [m]', *(_ROWS[key][0] for key in names)), rows)
 
 
 def _hidings(found: Comparison) -> list[str]:
@@ -191,20 +192,24 @@ def _hidings(found: Comparison) -> list[str]:
     lines += [f'- {one.person} stands for {one.seconds:.1f} s while the camera goes '
               f'{one.camera_way_m:.1f} m: drift {one.drift_m:.3f} m (median), '
               f'{one.drift_most_m:.3f} m (most).' for one in standing(found)]
-    if since is not None:
-        rows = [('seen now' if high <= 0 else f'{low:g} to {high:g} s', _cell(joint, '.3f'),
-                 _cell(around, '.0f'), str(joints), _cell(root, '.3f'), _cell(known, '.2f'),
-                 str(roots))
-                for low, high, joint, around, joints, root, roots, known in zip(
-                    *(getattr(since, field.name).tolist() for field in fields(since)))]
-        lines += ['', *_table(('since seen', 'joint [m]', 'around the hip [mm]', 'joints',
-                               'root [m]', 'people known', 'roots'), rows)]
-    return lines
+    return lines if since is None else [*lines, '', *since_rows(since)]
+
+
+def since_rows(since: Since) -> list[str]:
+    """Errors by the time since something was seen, as a table."""
+    columns = (getattr(since, field.name).tolist() for field in fields(since))
+    rows = [('seen now' if high <= 0 else f'{low:g} to {high:g} s', _cell(joint, '.3f'),
+             _cell(around, '.0f'), str(joints), _cell(root, '.3f'), _cell(known, '.2f'),
+             str(roots))
+            for low, high, joint, around, joints, root, roots, known in zip(*columns)]
+    return table(('since seen', 'joint [m]', 'around the hip [mm]', 'joints', 'root [m]',
+                  'people known', 'roots'), rows)
 
 
 def _cell(value: float, form: str) -> str:
     return format(value, form) if math.isfinite(value) else '–'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table."""
     return [f'| {" | ".join(row)} |' for row in (head, ('---',) * len(head), *rows)]
