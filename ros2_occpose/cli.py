@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug or error.name not in EXTRAS:
             raise
         print(f'error: occpose {options.command} needs {error.name}, which is not installed: '
-              f"pip install 'ros2_occpose[{EXTRAS[error.name]}]'", file=sys.stderr)
+              f"pip install '.[{EXTRAS[error.name]}]' (in the clone)", file=sys.stderr)
         return ERROR
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)

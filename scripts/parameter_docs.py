@@ -44,7 +44,7 @@ In a parameter file, dots may be levels; only what differs from the default belo
 
 `occpose run`, `evaluate bag` and `benchmark-speed` take the same file with `--config`, and leave
 out what concerns only the node. Besides these parameters there are those of every ROS node:
-`use_sim_time`, and the QoS of each topic ([messages.md](messages.md)).
+`use_sim_time`, and the QoS of each topic ([topics.md](topics.md#qos)).
 """
 
 

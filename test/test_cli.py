@@ -179,7 +179,7 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
          '--output', str(tmp_path / 'out')], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
     assert done.stderr == ('error: occpose train needs torch, which is not installed: '
-                           "pip install 'ros2_occpose[train]'\n")
+                           "pip install '.[train]' (in the clone)\n")
 
 
 # --- occpose run ------------------------------------------------------------------------------

@@ -88,5 +88,5 @@ def test_without_motmetrics_it_says_what_to_install(
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'motmetrics', None)
     assert evaluate(tmp_path / 'out', '--protocol', 'object') == 2
-    assert "pip install 'ros2_occpose[evaluate]'" in capsys.readouterr().err
+    assert "pip install '.[evaluate]'" in capsys.readouterr().err
     assert evaluate(tmp_path / 'out', '--protocol', 'random25') == 0

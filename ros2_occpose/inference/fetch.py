@@ -105,7 +105,7 @@ def convert_member(entry: ModelEntry, source: Fetch, wheel: Path) -> bytes:
     except ImportError as error:
         raise ModelError(
             f'Converting {source.member} needs more Python packages ({error}); install them '
-            "with: pip install 'ros2_occpose[convert]'"
+            'with: pip install onnx tflite'
         ) from error
     onnx = convert(
         read_graph(data),

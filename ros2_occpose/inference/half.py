@@ -17,7 +17,7 @@ def to_half(model: bytes) -> bytes:
     except ImportError as error:
         raise ModelError(
             f'float16 needs the Python package onnx ({error}); '
-            "install it with: pip install 'ros2_occpose[convert]'"
+            'install it with: pip install onnx'
         ) from error
     converted = convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True)
     return bytes(converted.SerializeToString())

@@ -142,7 +142,7 @@ def _open_tensorrt(path: Path, half: bool) -> Session:
 def _require_tensorrt() -> None:
     if find_spec('tensorrt') is None:
         raise UnavailableError(
-            "the Python package tensorrt is not installed (pip install 'ros2_occpose[tensorrt]'; "
+            'the Python package tensorrt is not installed (pip install tensorrt; '
             'on a Jetson it comes with JetPack, for one version of Python: docs/devices.md).'
         )
     _require_gpu()
@@ -160,7 +160,7 @@ def _open_cuda(path: Path, half: bool) -> Session:
     if 'CUDAExecutionProvider' not in onnxruntime.get_available_providers():
         raise UnavailableError(
             'this ONNX Runtime has no CUDA (pip uninstall onnxruntime; '
-            "pip install 'ros2_occpose[gpu]')."
+            'pip install onnxruntime-gpu).'
         )
     _require_gpu()
     from .onnx_session import OnnxSession
