@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scene import crowd
+from truth import humans_of_moment
 
 from ros2_occpose import cli
 from ros2_occpose.config import NodeConfig, PipelineConfig, flatten, override
 from ros2_occpose.parameter_file import load_overrides
+from ros2_occpose.recording.poses_mcap import PosesMcap
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md'))]
@@ -153,6 +156,21 @@ def test_parameters_exist_and_are_valid(block, tmp_path):
 @pytest.mark.parametrize('block', PYTHON)
 def test_python_compiles(block):
     compile(block, 'page', 'exec')
+
+
+def test_poses_mcap_is_read_as_the_page_says(tmp_path, monkeypatch, capsys):
+    """The snippet of docs/messages.md."""
+    (block,) = [b for b in blocks(ROOT / 'docs' / 'messages.md', 'python') if 'AnyReader' in b]
+    (tmp_path / 'out' / 'demo').mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    moments = list(crowd(2, seconds=4.0, fps=2))
+    with PosesMcap(Path('out/demo/poses.mcap')) as file:
+        for moment in moments:
+            file.write(humans_of_moment(moment))
+    exec(compile(block, 'messages.md', 'exec'), {})
+    said = capsys.readouterr().out
+    assert said.count('[1 2]') == len(moments)
+    assert str(moments[-1].frame.stamp_ns) in said
 
 
 def test_names_of_parameters_in_the_text_exist():

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -162,3 +163,18 @@ def test_bootstrap_explains_itself_to_those_who_ask():
     code, said = bootstrap('--help')
     assert code == 2
     assert 'bash scripts/bootstrap.sh --dev' in said
+
+
+def test_nothing_needs_a_display():
+    """No window, and the OpenCV without Qt."""
+    for path in (ROOT / NAME).rglob('*.py'):
+        assert not re.search(r'imshow|namedWindow|waitKey|\.show\(\)', path.read_text()), path
+    for text in ((ROOT / 'setup.py').read_text(), (REQUIREMENTS / 'run.txt').read_text()):
+        assert 'opencv-python-headless' in text
+        assert not re.search(r'opencv-(contrib-)?python(?!-headless)', text)
+
+
+def test_every_licence_allows_to_ship():
+    entries = yaml.safe_load((ROOT / 'models' / 'models.yaml').read_text())
+    assert {entry['licence'] for entry in entries.values()} <= {
+        'Apache-2.0', 'MIT', 'BSD-3-Clause', 'CC0-1.0'}

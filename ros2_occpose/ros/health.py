@@ -17,6 +17,7 @@ from .conversions import header
 QUIET_S = 5.0        # the same fault, but for its numbers, is logged once in this time
 RECENT_S = 5.0       # a fault younger than this makes the status an error
 KEPT = 200           # frames over which rate and latency are taken
+OLD_S, EARLY_S = 10.0, 0.5      # stamps further in the past or future are those of another clock
 NUMBERS = re.compile(r'[\d.]+')
 
 
@@ -84,6 +85,16 @@ class Health:
             self._latencies_s.append(latency_s)
         self._times.append(monotonic())
 
+    def wrong_clock(self) -> str:
+        """What to say if the stamps of the images are from another clock than the node's."""
+        latency_s = float(np.median(list(self._latencies_s) or [0.0]))
+        if -EARLY_S <= latency_s <= OLD_S:
+            return ''
+        way = 'past' if latency_s > 0 else 'future'
+        return (f'Expected images of this moment, got stamps that are {abs(latency_s):.1f} s in '
+                f'the {way}: with a bag, play it with --clock and set use_sim_time; else compare '
+                'the clocks of the camera and of this machine.')
+
     def diagnostics(self, stamp_ns: int, state: str, values: Mapping[str, Any],
                     warning: str = '') -> DiagnosticArray:
         """The message for /diagnostics.
@@ -98,7 +109,7 @@ class Health:
         now = monotonic()
         times = [t for t in list(self._times) if now - t < RECENT_S]
         rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
-        level, text = self._verdict(state, rate, warning)
+        level, text = self._verdict(state, rate, warning or self.wrong_clock())
         facts = {
             'state': state, **values, 'frames answered': self._answered,
             'rate [Hz]': f'{rate:.1f}',

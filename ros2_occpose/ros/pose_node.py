@@ -309,6 +309,9 @@ class PoseNode(LifecycleNode):
         if self._pipeline is not None:
             facts |= {f'runtime: {stage}': b for stage, b in self._pipeline.backends.items()}
             warning = shortfall(self._settings.pipeline.device, self._pipeline.backends)
+        clock = self._health.wrong_clock()
+        if clock and active:
+            self._log.warning(clock, once=True)
         state = 'active' if active else 'disabled' if self._activated else (
             'inactive' if self._pipeline else 'unconfigured')
         now_ns = self.get_clock().now().nanoseconds

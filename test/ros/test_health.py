@@ -53,3 +53,17 @@ def test_what_is_not_as_asked_for_is_a_warning_and_a_fault_is_more() -> None:
     assert verdict('inactive', 'no GPU') == (DiagnosticStatus.WARN, 'The node is inactive.')
     faults('image', 'cut short')
     assert verdict('active', 'no GPU') == (DiagnosticStatus.ERROR, 'cut short')
+
+
+@pytest.mark.parametrize(('latency_s', 'said'), [
+    (0.05, ''), (8.0, ''), (-0.1, ''), (float('nan'), ''),
+    (86400.0, 'stamps that are 86400.0 s in the past: with a bag, play it with --clock'),
+    (-2.0, 'stamps that are 2.0 s in the future')])
+def test_stamps_of_another_clock_are_noticed(latency_s: float, said: str) -> None:
+    healthy = Health('/occpose', Faults(Log()))
+    for _ in range(3):
+        healthy.answered(latency_s)
+    assert said in healthy.wrong_clock()
+    assert bool(healthy.wrong_clock()) == bool(said)
+    (status,) = healthy.diagnostics(0, 'active', {}).status
+    assert status.level == (DiagnosticStatus.WARN if said else DiagnosticStatus.OK)

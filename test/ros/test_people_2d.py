@@ -1,6 +1,12 @@
 """People found by somebody else, with images and without, in any joint set that converts."""
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+import rclpy
 from bench import CAMERA_FRAME, Bench, ScriptedPipeline
 from diagnostic_msgs.msg import DiagnosticArray
 from scene import PERFECT, driving, make_scene
@@ -10,7 +16,9 @@ from walker import Walker
 from ros2_occpose.config import PipelineConfig
 from ros2_occpose.msg import HumanArray, Person2DArray
 from ros2_occpose.recording.messages import humans_from
-from ros2_occpose.ros.conversions import person_2d_array, pixels_of
+from ros2_occpose.ros.conversions import person_2d_array, pixels_of, stamp_of
+
+PAGE = Path(__file__).resolve().parents[2] / 'docs' / 'people_2d.md'
 
 SCENE = make_scene([Walker([(0, 5, -1), (9, 5, -1)]), Walker([(0, 4, 1), (9, 4, 1)])],
                    camera_path=driving(velocity=(0.3, 0.6)), seconds=3.0, fps=5, noise=PERFECT)
@@ -54,6 +62,40 @@ def test_without_images() -> None:
         assert pixels_of(overlay[-1]).shape == (480, 640, 3)
         assert pixels_of(overlay[-1]).any()                # people on black
         bench.wait(lambda: bench.fact('images received') == str(2 + len(SCENE)), 'the count')
+
+
+def test_the_detector_in_the_docs_works() -> None:
+    """The one of docs/people_2d.md, with a `detect` that knows the truth."""
+    block = re.search(r'```python\n(.*?)```', PAGE.read_text(), re.DOTALL)[1]
+    page: dict[str, Any] = {'__name__': 'page'}
+    exec(block, page)
+    moments = {moment.frame.stamp_ns: moment.detections for moment in SCENE}
+
+    class Detector(page['MyDetector']):
+        def detect(self, image: Image) -> list[tuple[float, list[tuple[float, float, float]]]]:
+            found = moments[stamp_of(image)]
+            points = np.dstack([found.keypoints_px, found.scores]).tolist()
+            return list(zip(found.score.tolist(), points, strict=True))
+
+    pipeline = ScriptedPipeline(SCENE)
+    with Bench(lambda config: pipeline, use_people_2d=True) as bench:
+        bench.listen(HumanArray, 'humans')
+        rclpy.init()
+        detector = Detector()
+        thread = threading.Thread(target=rclpy.spin, args=(detector,), daemon=True)
+        thread.start()
+        try:
+            bench.wait(lambda: bench.images.get_subscription_count() == 2, 'discovery')
+            bench.wait(detector.publisher.get_subscription_count, 'discovery')
+            bench.connect()
+            moment = SCENE.moment(3)
+            bench.ask(moment)
+            got = pipeline.frames[-1].detections
+            np.testing.assert_allclose(got.keypoints_px, moment.detections.keypoints_px, rtol=1e-6)
+        finally:
+            rclpy.shutdown()
+            thread.join(5)
+            detector.destroy_node()
 
 
 @pytest.mark.parametrize('every', [1, 5])

@@ -72,6 +72,7 @@ def test_every_node_and_the_command_are_installed():
     for program in [prefix / 'bin' / 'occpose',
                     *(prefix / 'lib' / 'ros2_occpose' / name for name in nodes)]:
         assert os.access(program, os.X_OK), program
+        assert program.read_text().startswith('#!/usr/bin/env python3'), 'a venv must be used'
     assert in_new_shell('command -v occpose').strip() == str(prefix / 'bin' / 'occpose')
 
 
