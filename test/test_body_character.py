@@ -61,7 +61,7 @@ def test_points_of_the_skin_need_no_skin(man, rng):
     rows = np.zeros((4, len(man.part)))
     rows[np.arange(4)[:, None], rng.integers(0, len(man.part), (4, 30))] += 1 / 30
     rows /= rows.sum(1, keepdims=True)
-    matrix = regressor(rows, man.rest_vertices, man.weights, man.rest_joints)
+    matrix = regressor(rows, man.rest_vertices, man.weights, man.offsets, man.rest_turns)
     points = np.zeros_like(man.body_points)
     points[:4] = matrix
     posed = replace(man, body_points=points).pose(postures(rng), rng.normal(size=3))

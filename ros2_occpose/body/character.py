@@ -1,7 +1,9 @@
 """A dressed person with a skin, ready to be moved: smpl24 rotations to vertices, NumPy alone.
 
-The axes at rest are the person's own: x to the left, y up, z forward, arms out, pelvis at the
-origin. A character is baked once (`synth.characters`, or `cylinder_character`) and kept in a file.
+Axes are the person's own: x to the left, y up, z forward, pelvis at the origin. The posture in
+which a skin was modelled (arms half down) need not be that in which all turns are the identity
+(arms out): `rest_turns` leads from one to the other, so that shoulders deform as they were made
+to. A character is baked once (`synth.characters`, or `cylinder_character`) and kept in a file.
 """
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ class Posed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Character:
-    """One person at rest.
+    """One person, and the skin in the posture in which it was modelled.
 
     Raises:
         ShapeError: Arrays that do not fit together.
@@ -57,6 +59,7 @@ class Character:
 
     name: str
     offsets: Floats         # (24, 3) [m] of each joint from its parent; the root's is 0
+    rest_turns: Floats      # (24, 3, 3) that bring each joint from the modelled posture to arms out
     rest_vertices: Floats   # (V, 3) [m] float32
     rest_normals: Floats    # (V, 3) unit, float32
     bones: Ints             # (V, 4) joints of smpl24 that carry a vertex
@@ -70,6 +73,7 @@ class Character:
     def __post_init__(self) -> None:
         count = len(self.rest_vertices)
         require_shape('offsets', self.offsets, _JOINTS, 3)
+        require_shape('rest_turns', self.rest_turns, _JOINTS, 3, 3)
         for name in ('rest_vertices', 'rest_normals'):
             require_shape(name, getattr(self, name), count, 3)
         for name in ('bones', 'bone_weights'):
@@ -84,13 +88,13 @@ class Character:
 
     @cached_property
     def rest_joints(self) -> Floats:
-        """(24, 3) [m] from the pelvis."""
-        return forward(_REST, np.zeros(3), self.offsets)[0]
+        """Joints in the modelled posture, (24, 3) [m] from the pelvis."""
+        return modelled_joints(self.offsets, self.rest_turns)
 
     @cached_property
     def pelvis_height(self) -> float:
         """Of the pelvis above the floor on which the person stands upright [m]."""
-        return -float(self.rest_vertices[:, 1].min())
+        return -float(self.lowest(_UPRIGHT, np.zeros(3)))
 
     def skeleton(self, rotations: Floats, root: Floats) -> tuple[Floats, Floats]:
         """Joints (..., 24, 3) and BODY points (..., 18, 3) [m] in the world, without the skin.
@@ -115,10 +119,11 @@ class Character:
             root: Pelvis in the world, (3,) [m].
         """
         joints, turns = forward(rotations.astype(np.float64), root, self.offsets)
-        moves = turns.astype(np.float32)                                   # (24, 3, 3)
-        shifts = (joints - (turns @ self.rest_joints[..., None])[..., 0]).astype(np.float32)
+        moves = turns @ self.rest_turns                                    # (24, 3, 3)
+        shifts = joints - (moves @ self.rest_joints[..., None])[..., 0]
         # Coordinates first, so that all arithmetic runs along the vertices.
-        columns = np.concatenate([moves.reshape(_JOINTS, 9), shifts], 1).T @ self._carried
+        carriers = np.concatenate([moves.reshape(_JOINTS, 9), shifts], 1).astype(np.float32)
+        columns = carriers.T @ self._carried
         at, up = self._columns
         vertices, normals = np.empty((2, len(self.part), 3), np.float32)
         turned = np.empty((3, len(self.part)), np.float32)
@@ -150,10 +155,12 @@ class Character:
 
     @cached_property
     def _soles(self) -> Floats:
-        feet = self.weights[:, _SOLES].sum(1) > 0.9
-        low = np.flatnonzero(feet & (self.rest_vertices[:, 1] < _SOLE_M - self.pelvis_height))
-        return regressor(np.eye(len(self.part), dtype=np.float32)[low[::max(len(low) // 64, 1)]],
-                         self.rest_vertices, self.weights, self.rest_joints)
+        height = np.where(self.weights[:, _SOLES].sum(1) > 0.9, self.rest_vertices[:, 1], np.inf)
+        low = np.flatnonzero(height < height.min() + _SOLE_M)
+        rows = np.zeros((len(low), len(height)), np.float32)
+        rows[np.arange(len(low)), low] = 1
+        return regressor(rows[::max(len(low) // 64, 1)], self.rest_vertices, self.weights,
+                         self.offsets, self.rest_turns)
 
     def save(self, path: Path) -> None:
         """Write the character; the same one gives the same bytes.
@@ -200,16 +207,26 @@ def load_character(path: Path) -> Character:
                          ) from error
 
 
-def regressor(rows: Floats, rest_vertices: Floats, weights: Floats, rest_joints: Floats) -> Floats:
+def modelled_joints(offsets: Floats, rest_turns: Floats) -> Floats:
+    """Joints (24, 3) [m] from the pelvis in the posture that `rest_turns` (24, 3, 3) undo."""
+    joints = np.zeros((_JOINTS, 3))
+    for joint, parent in enumerate(SMPL24.parents[1:], start=1):
+        joints[joint] = joints[parent] + rest_turns[parent].T @ offsets[joint]
+    return joints
+
+
+def regressor(rows: Floats, rest_vertices: Floats, weights: Floats, offsets: Floats,
+              rest_turns: Floats) -> Floats:
     """Linear combinations of vertices (P, V) as ones of the joints' moves, (P, 24, 4).
 
-    Skinning is linear in the moves, so that sum over v of row_v v(pose) needs no skin:
-    it is sum over joints of turn @ (sum over v of row_v w_vj (v - joint)) + share * position.
+    Skinning is linear in the moves, so that the sum over v of row_v v(pose) needs no skin: it is
+    the sum over joints of turn @ (sum over v of row_v w_vj (v - joint)) + share * position.
     """
     shares = rows @ weights                                                # (P, 24)
     carried = np.einsum('pv,vj,vi->pji', rows, weights, rest_vertices, optimize=True)
-    return np.concatenate([carried - shares[..., None] * rest_joints, shares[..., None]],
-                          -1).astype(np.float32)
+    carried = carried - shares[..., None] * modelled_joints(offsets, rest_turns)
+    carried = (rest_turns @ carried[..., None])[..., 0]
+    return np.concatenate([carried, shares[..., None]], -1).astype(np.float32)
 
 
 def _points(matrix: Floats, joints: Floats, turns: Floats) -> Floats:
@@ -219,5 +236,6 @@ def _points(matrix: Floats, joints: Floats, turns: Floats) -> Floats:
     return np.asarray(np.swapaxes(flat @ matrix.reshape(len(matrix), -1).T, -1, -2))
 
 
-_REST = np.tile(np.eye(3), (_JOINTS, 1, 1))
+_UPRIGHT = np.tile(np.eye(3), (_JOINTS, 1, 1))
+_UPRIGHT[0] = [[1, 0, 0], [0, 0, -1], [0, 1, 0]]          # of a person whose y is the world's z
 _STORED = {'bones': np.uint8, 'faces': np.int32, 'uv': np.float32}

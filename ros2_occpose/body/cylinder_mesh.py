@@ -68,7 +68,8 @@ def cylinder_character(seed: int = 0, offsets: Floats = TYPICAL_OFFSETS) -> Char
     """A Cylinder Man in colours by seed, with the bones (24, 3) [m] given."""
     offsets = np.array(offsets, np.float64)
     offsets[0] = 0
-    joints, _ = forward(np.tile(np.eye(3), (len(offsets), 1, 1)), np.zeros(3), offsets)
+    turns = np.tile(np.eye(3), (len(offsets), 1, 1))
+    joints, _ = forward(turns, np.zeros(3), offsets)
     soles = joints[SMPL24.indices('left_ankle', 'right_ankle'), 1].mean() - _ANKLE_M
     pieces = [_piece(tube, joints, soles) for tube in _TUBES]
     rest = np.concatenate([piece[0] for piece in pieces]).astype(np.float32)
@@ -76,7 +77,7 @@ def cylinder_character(seed: int = 0, offsets: Floats = TYPICAL_OFFSETS) -> Char
     faces = np.concatenate([_FACES + start for start in first[:-1]]).astype(np.int32)
     bones, weights = (np.concatenate([piece[index] for piece in pieces]) for index in (1, 2))
     return Character(
-        name=f'cylinder_man/{seed}', offsets=offsets, rest_vertices=rest,
+        name=f'cylinder_man/{seed}', offsets=offsets, rest_turns=turns, rest_vertices=rest,
         rest_normals=vertex_normals(rest, faces, welded(rest)), bones=bones,
         bone_weights=weights.astype(np.float32), faces=faces,
         uv=np.concatenate([_UV + _cell(number) for number in range(len(_TUBES))]),
