@@ -18,6 +18,7 @@ import pytest
 import yaml
 from tflite_writer import small_file
 
+from ros2_occpose.body.human_fetch import LICENCE
 from ros2_occpose.commands import models as command
 from ros2_occpose.errors import ModelError
 from ros2_occpose.inference import files, open_model, registry
@@ -294,7 +295,8 @@ def test_list(declared: Path, wheel: Path, cache: Path, capsys: pytest.CaptureFi
     assert rows() == {
         'finder': ['detector', 'MIT', '-', '-', 'consists of small_part'],
         'small_part': ['part', 'MIT', 'no', '-', 'run: occpose models fetch small_part'],
-        'own': ['detector', 'MIT', 'no', '-', registry.find_entry('own').cure]}
+        'own': ['detector', 'MIT', 'no', '-', registry.find_entry('own').cure],
+        'body': ['body', LICENCE, 'no', '-', 'run: occpose models fetch body']}
     path, = fetch([registry.find_entry('small_part')], wheel)
     assert rows()['small_part'] == ['part', 'MIT', 'yes', 'ok', str(path)]
     status = path.stat()

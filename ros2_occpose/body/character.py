@@ -59,7 +59,7 @@ class Character:
 
     name: str
     offsets: Floats         # (24, 3) [m] of each joint from its parent; the root's is 0
-    rest_turns: Floats      # (24, 3, 3) that bring each joint from the modelled posture to arms out
+    rest_turns: Floats      # (24, 3, 3) from the modelled posture to the one with arms out
     rest_vertices: Floats   # (V, 3) [m] float32
     rest_normals: Floats    # (V, 3) unit, float32
     bones: Ints             # (V, 4) joints of smpl24 that carry a vertex

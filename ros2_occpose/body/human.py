@@ -28,10 +28,10 @@ _CARRIERS: dict[str, tuple[tuple[str, float], ...]] = {
 # Joints are means of named places of the mesh, with weights.
 _PLACES: dict[str, tuple[tuple[str, float], ...]] = {
     'pelvis': (('joint-l-upper-leg', 0.25), ('joint-r-upper-leg', 0.25), ('joint-spine-4', 0.5)),
-    'spine1': (('joint-spine-4', 0.5), ('joint-spine-2', 0.5)), 'spine2': (('joint-spine-2', 1.0),),
-    'spine3': (('joint-spine-1', 1.0),), 'neck': (('joint-neck', 1.0),),
-    'head': (('joint-head', 0.5), ('joint-neck', 0.5)),
-    # Those of the mesh lie at the skin: joints of hips are 0.1 of the stature apart (de Leva 1996).
+    'spine1': (('joint-spine-4', 0.5), ('joint-spine-2', 0.5)),
+    'spine2': (('joint-spine-2', 1.0),), 'spine3': (('joint-spine-1', 1.0),),
+    'neck': (('joint-neck', 1.0),), 'head': (('joint-head', 0.5), ('joint-neck', 0.5)),
+    # The mesh has them near the skin; hips are 0.1 of the stature apart (de Leva 1996).
     'left_hip': (('joint-l-upper-leg', 0.925), ('joint-r-upper-leg', 0.075)),
     'right_hip': (('joint-r-upper-leg', 0.925), ('joint-l-upper-leg', 0.075)),
     **{f'{side}_{joint}': tuple((f'joint-{letter}-{place}', share) for place, share in places)
@@ -39,9 +39,9 @@ _PLACES: dict[str, tuple[tuple[str, float], ...]] = {
        for joint, places in (
            ('knee', (('knee', 1.0),)),
            ('ankle', (('ankle', 1.0),)), ('foot', (('toe-3-1', 1.0),)),
-           ('collar', (('clavicle', 0.67), ('shoulder', 0.33))), ('shoulder', (('shoulder', 1.0),)),
-           ('elbow', (('elbow', 1.0),)), ('wrist', (('hand', 1.0),)),
-           ('hand', (('finger-3-1', 1.0),)))},
+           ('collar', (('clavicle', 0.67), ('shoulder', 0.33))),
+           ('shoulder', (('shoulder', 1.0),)), ('elbow', (('elbow', 1.0),)),
+           ('wrist', (('hand', 1.0),)), ('hand', (('finger-3-1', 1.0),)))},
 }
 _STRAIGHT = ('hip', 'knee', 'shoulder', 'elbow', 'wrist')      # point where smpl24's do, arms out
 _ENDS = {'hip': 'knee', 'knee': 'ankle', 'shoulder': 'elbow', 'elbow': 'wrist', 'wrist': 'hand',
@@ -120,8 +120,8 @@ def rigged(assets: HumanAssets, vertices: Floats) -> Rigged:
         this, parent = SMPL24.indices(f'{side}_hand', f'{side}_wrist')
         turns[this] = turns[parent]
     offsets = np.zeros((_JOINTS, 3))
-    for joint, parent in enumerate(SMPL24.parents[1:], start=1):
-        offsets[joint] = turns[parent] @ (joints[joint] - joints[parent])
+    for parent, child in SMPL24.bones:
+        offsets[child] = turns[parent] @ (joints[child] - joints[parent])
     return Rigged(vertices=vertices - joints[0], joints=joints - joints[0], rest_turns=turns,
                   offsets=offsets)
 
@@ -131,7 +131,7 @@ def _smallest_turn(start: Floats, end: Floats) -> Floats:
     a, b = start / np.linalg.norm(start), end / np.linalg.norm(end)
     x, y, z = np.cross(a, b)
     across = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + across + across @ across / (1 + a @ b)
+    return np.asarray(np.eye(3) + across + across @ across / (1 + a @ b))
 
 
 def weights_of(assets: HumanAssets) -> Floats:

@@ -23,7 +23,7 @@ def vertex_normals(vertices: Floats, faces: Ints, same: Ints | None = None) -> F
             for axis in range(3)]
     normals = np.stack(sums, -1).astype(float)
     normals = normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
-    return (normals if same is None else normals[same]).astype(np.float32)
+    return np.asarray(normals if same is None else normals[same], np.float32)
 
 
 def welded(vertices: Floats) -> Ints:

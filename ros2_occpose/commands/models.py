@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'name',
         nargs='?',
         metavar='NAME',
-        help='a model of the list; default: all that can be fetched',
+        help='a model of the list, or body; default: all networks that can be fetched',
     )
     fetch.add_argument(
         '--wheel',
@@ -55,7 +55,7 @@ def _list() -> None:
     from ..inference.registry import models
 
     header = ('NAME', 'KIND', 'LICENCE', 'PRESENT', 'CHECKSUM', 'WHERE')
-    rows = [header, *(_row(entry) for entry in models().values())]
+    rows = [header, *(_row(entry) for entry in models().values()), _body_row()]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     for row in rows:
         print(
@@ -77,7 +77,22 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     return *about, 'yes', 'ok', str(path)
 
 
+def _body_row() -> tuple[str, ...]:
+    from ..body.human_fetch import LICENCE, human_path
+
+    path = human_path()
+    about = ('body', 'body', LICENCE)
+    if not path.exists():
+        return *about, 'no', '-', 'run: occpose models fetch body'
+    return *about, 'yes', '-', str(path)
+
+
 def _fetch(name: str | None, wheel: Path | None) -> None:
+    if name == 'body':
+        from ..body.human_fetch import fetch_human
+
+        print(f'body: {fetch_human(wheel)}')
+        return
     from ..inference.fetch import fetch
     from ..inference.registry import find_entry, models, with_parts
 
