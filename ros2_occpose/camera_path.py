@@ -11,9 +11,14 @@ KEPT_NS = 30_000_000_000        # how long poses are remembered
 
 
 class CameraPath:
-    """Stamped poses, and the poses between them; nothing is extrapolated."""
+    """Stamped poses, and the poses between them; nothing is extrapolated.
 
-    def __init__(self) -> None:
+    Args:
+        max_gap_ns: Longest time between two poses in which what lies between them is known.
+    """
+
+    def __init__(self, max_gap_ns: int = MAX_GAP_NS) -> None:
+        self._max_gap_ns = max_gap_ns
         self._stamps: list[int] = []
         self._poses: dict[int, Floats] = {}
 
@@ -49,9 +54,9 @@ class CameraPath:
             raise InputError(f'Expected a camera pose at the stamp of the image, got '
                              f'{self._miss(stamp_ns)}; check the stamps of both topics.')
         before_ns, after_ns = self._stamps[after - 1], self._stamps[after]
-        if after_ns - before_ns > MAX_GAP_NS:
+        if after_ns - before_ns > self._max_gap_ns:
             raise InputError(
-                f'Expected camera poses at most {MAX_GAP_NS / 1e9} s apart, got a gap of '
+                f'Expected camera poses at most {self._max_gap_ns / 1e9} s apart, got a gap of '
                 f'{(after_ns - before_ns) / 1e9:.3f} s around the image; publish poses faster.')
         fraction = (stamp_ns - before_ns) / (after_ns - before_ns)
         return interpolate(self._poses[before_ns], self._poses[after_ns], fraction)

@@ -1,13 +1,14 @@
 """SE(3), lenses, rays and alignment. Quaternions are wxyz, lengths metres, angles radians."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import CameraError
+from .errors import CameraError, InputError
 
 Floats = NDArray[np.floating]
 
@@ -195,6 +196,21 @@ def matrix_from_quat_wxyz(quat_wxyz: Floats) -> Floats:
         np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
         np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
         np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1)], -2)
+
+
+def se3_from_numbers(numbers: Sequence[float]) -> Floats:
+    """(4, 4) of x y z qx qy qz qw.
+
+    Raises:
+        InputError: A number is not finite or the quaternion is not of length one.
+    """
+    x, y, z, qx, qy, qz, qw = numbers
+    length = float(np.linalg.norm((qx, qy, qz, qw)))
+    if not np.isfinite(numbers).all() or abs(length - 1) > 0.01:
+        raise InputError(
+            f'Expected a pose with a unit quaternion, got position ({x}, {y}, {z}) and '
+            f'quaternion xyzw ({qx}, {qy}, {qz}, {qw}); check who publishes or sets it.')
+    return se3(matrix_from_quat_wxyz(np.array([qw, qx, qy, qz])), np.array([x, y, z]))
 
 
 def interpolate(start: Floats, end: Floats, fraction: float) -> Floats:

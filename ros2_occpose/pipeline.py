@@ -38,6 +38,7 @@ class Pipeline:
         self._lift = load_lifter(self.config.lifting, models)
         self._place = load_trajectory(self.config.trajectory)
         self._last_stamp_ns: int | None = None
+        self._last_size: tuple[int, int] | None = None
         self.stage_ms: dict[str, float] = {}      # of the last frame, in the order of the stages
 
     @property
@@ -48,12 +49,14 @@ class Pipeline:
     def __call__(self, frame: Frame) -> People:
         """Everybody in this frame.
 
-        A stamp before the last one (a bag that loops) starts afresh; ids are not used again.
+        A stamp before the last one (a bag that loops) and images of another size start afresh;
+        ids are not used again.
 
         Raises:
             InputError: The stamp is the last frame's.
         """
         self._check_time(frame.stamp_ns)
+        self._check_size(frame.camera.size)
         self.stage_ms = {}
         with self._timed('detection'):
             detections = frame.detections
@@ -72,7 +75,7 @@ class Pipeline:
         """Forget everybody; later people get new ids."""
         for stage in (self._detect, self._track, self._visibility, self._lift, self._place):
             stage.reset()
-        self._last_stamp_ns = None
+        self._last_stamp_ns = self._last_size = None
 
     def _check_time(self, stamp_ns: int) -> None:
         last = self._last_stamp_ns
@@ -83,6 +86,15 @@ class Pipeline:
             logger.warning('Time went back by %.3f s: starting afresh.', (last - stamp_ns) / 1e9)
             self.reset()
         self._last_stamp_ns = stamp_ns
+
+    def _check_size(self, size: tuple[int, int]) -> None:
+        if self._last_size is not None and size != self._last_size:
+            logger.warning('Images of %dx%d follow those of %dx%d: starting afresh.', *size,
+                           *self._last_size)
+            stamp_ns = self._last_stamp_ns
+            self.reset()
+            self._last_stamp_ns = stamp_ns
+        self._last_size = size
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

@@ -136,10 +136,14 @@ def _command(args: argparse.Namespace) -> str:
     words = ['occpose evaluate bag', args.input.name, '--reference',
              *(Path(name).name for name in args.reference), '--output DIR']
     for name in ('reference_topic', 'reference_fps', 'reference_unit', 'max_shift', 'gate', 'hfov',
-                 'camera', 'camera_height', 'camera_pitch', 'fps', 'seconds', 'image_topic',
-                 'pose_topic', 'detector', 'lifter', 'device', 'threads', 'config'):
+                 'camera', 'camera_height', 'camera_pitch', 'fps', 'start', 'seconds',
+                 'image_topic', 'pose_topic', 'camera_mount', 'world_frame', 'rectified',
+                 'detector', 'lifter', 'device', 'threads', 'config'):
         value = getattr(args, name)
-        if value is not None and (name != 'camera_pitch' or value):
-            text = value.name if isinstance(value, Path) else f'{value}'
-            words.append(f'--{name.replace("_", "-")} {text}')
+        if value is None or (name in ('camera_pitch', 'start', 'rectified') and not value):
+            continue
+        parts = value if isinstance(value, list) else [value]
+        texts = [part.name if isinstance(part, Path) else f'{part}' for part in parts]
+        words.append(' '.join([f'--{name.replace("_", "-")}',
+                               *([] if name == 'rectified' else texts)]))
     return ' '.join([*words, *(() if args.align == 'auto' else (f'--align {args.align}',))])

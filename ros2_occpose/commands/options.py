@@ -25,10 +25,20 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
                        help='how far it looks down (default: 0)')
     group.add_argument('--fps', type=float, metavar='HZ',
                        help='frame rate of an image folder, or instead of that of the video')
-    group.add_argument('--seconds', type=float, metavar='S', help='only the beginning')
+    group.add_argument('--start', type=float, default=0.0, metavar='S',
+                       help='where to begin (default: 0)')
+    group.add_argument('--seconds', type=float, metavar='S', help='only so much of it')
     group.add_argument('--image-topic', metavar='TOPIC', help='of a bag with several')
     group.add_argument('--pose-topic', metavar='TOPIC',
-                       help='of a bag: PoseStamped or Odometry of the optical frame')
+                       help='of a bag: PoseStamped or Odometry of what carries the camera, or /tf')
+    group.add_argument('--camera-mount', type=float, nargs=7,
+                       metavar=('X', 'Y', 'Z', 'QX', 'QY', 'QZ', 'QW'),
+                       help='pose of the optical frame in what carries it, for PoseStamped and '
+                       'Odometry (default: it is the optical frame itself)')
+    group.add_argument('--world-frame', metavar='FRAME',
+                       help='of the results (default: that of the poses; odom for /tf)')
+    group.add_argument('--rectified', action='store_true',
+                       help='the images of a bag are rectified: P of CameraInfo holds')
 
 
 def source_options(args: argparse.Namespace) -> SourceOptions:
@@ -45,7 +55,11 @@ def source_options(args: argparse.Namespace) -> SourceOptions:
         if value is not None and not value > 0:
             raise ConfigError(f'Expected a positive number for --{name.replace("_", "-")}, '
                               f'got {value:g}.')
+    if not args.start >= 0:
+        raise ConfigError(f'Expected 0 or more seconds for --start, got {args.start:g}.')
     return SourceOptions(
+        start_s=args.start, world_frame=args.world_frame, rectified=args.rectified,
+        camera_mount=None if args.camera_mount is None else tuple(args.camera_mount),
         camera_file=args.camera, hfov_deg=args.hfov, camera_height_m=args.camera_height,
         camera_pitch_deg=args.camera_pitch, fps=args.fps, seconds=args.seconds,
         image_topic=args.image_topic, pose_topic=args.pose_topic)

@@ -2,42 +2,30 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.rosbag2.errors import ReaderError
 
 from ..camera_info import camera_from_info
-from ..camera_path import CameraPath
+from ..config import NodeConfig
 from ..errors import InputError
-from ..geometry import Camera, Floats, matrix_from_quat_wxyz, se3
+from ..geometry import Camera
 from ..images import decode_compressed, decode_image
 from ..types import CameraPoseSource, Frame, Image
+from .bag_order import Read, Shot, in_order, reads
+from .bag_poses import TF_STATIC, CameraPoses, TopicPoses, TreePoses, mount_of
+from .bag_topics import BagTopics, choose_topics
 from .messages import Message
+from .salvage import damage_of, salvage
 from .source import CAMERA_FRAME, WORLD_FRAME, SourceOptions, camera_for, static_pose
 from .typestore import typestore
 
-IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
-INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
-POSE_TYPES = {'geometry_msgs/msg/PoseStamped': CameraPoseSource.POSE,
-              'nav_msgs/msg/Odometry': CameraPoseSource.ODOMETRY}
-COMPRESSED = '/compressed'
-MAX_WAITING = 100           # images held back until a camera pose after them has come
+LEAD_NS = 2_000_000_000     # poses and CameraInfo from before the beginning are heard so early
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Topics:
-    images: str
-    infos: str | None               # None: the camera is told by the user, or assumed
-    poses: str | None               # None: the camera stands still, or its pose is not known
-    pose_source: CameraPoseSource
 
 
 class BagSource:
@@ -50,79 +38,128 @@ class BagSource:
 
     def __init__(self, path: Path, options: SourceOptions) -> None:
         self._path, self._options = path, options
+        self._mount = mount_of(options.camera_mount)
         self.notes: list[str] = []
+        damage = damage_of(path)
         with open_bag(path) as reader:
-            self._topics = _choose_topics(reader, options, path)
+            if damage is not None:
+                self.notes.append(f'{path.name} is damaged: {damage} What comes before is read.')
+            self.topics: BagTopics = choose_topics(reader, options, path)
             counts = {c.topic: c.msgcount for c in reader.connections}
-            self._start_ns = reader.start_time
+            self._start_ns = reader.start_time + round(options.start_s * 1e9)
             seconds = reader.duration / 1e9
-            first = _first(reader, self._topics.images)
-            info = _first(reader, self._topics.infos) if self._topics.infos else None
-            pose = _first(reader, self._topics.poses) if self._topics.poses else None
-        self._static = static_pose(options) if pose is None else None
-        self.camera_frame = str(first.header.frame_id) or CAMERA_FRAME
-        if pose is not None:
-            self.frame_id = str(pose.header.frame_id)
-        else:
-            self.frame_id = self.camera_frame if self._static is None else WORLD_FRAME
-        self.fps = max(counts[self._topics.images] - 1, 1) / max(seconds, 1e-3)
+            first = self._first(reader, self.topics.images)
+            self._info = self._first(reader, self.topics.infos)
+            pose = self._first(reader, self.topics.poses)
+        if first is None:
+            raise InputError(f'Expected images on {self.topics.images} in {path}, got none that '
+                             'can be read.')
+        self._static = static_pose(options) if self.topics.poses is None else None
+        self.camera_frame = str(first.message.header.frame_id) or CAMERA_FRAME
+        self.frame_id = self._world_frame(pose)
+        self.fps = max(counts[self.topics.images] - 1, 1) / max(seconds, 1e-3)
         # Counting what a part of the bag holds would mean reading it.
-        self.length = counts[self._topics.images] if options.seconds is None else 0
-        self._first_camera = self._camera(info, self._decode(first))
+        part = options.seconds is not None or options.start_s > 0
+        self.length = 0 if part else counts[self.topics.images]
+        self._camera_of_info: tuple[bytes, Camera] | None = None
+        self._assumed: Camera | None = None
+        self.camera = self.camera_of(self._info, self._decode(first.message))
+
+    def _world_frame(self, pose: Read | None) -> str:
+        """The frame of the results."""
+        if self._options.world_frame is not None and self.topics.poses is not None:
+            return self._options.world_frame
+        if self.topics.pose_source is CameraPoseSource.TF:
+            return NodeConfig.world_frame
+        if pose is not None:
+            return str(pose.message.header.frame_id)
+        return self.camera_frame if self._static is None else WORLD_FRAME
 
     def __iter__(self) -> Iterator[Frame]:
-        """Read from the beginning; images without a camera pose are left out, loudly."""
-        if self._topics.poses is None:
-            yield from (item for item in self._items() if isinstance(item, Frame))
-            return
-        path, waiting, lost = CameraPath(), deque[Frame](), 0
-        for item in self._items():
-            if isinstance(item, Frame):
-                waiting.append(item)
-            else:
-                path.add(*item)
-            while waiting and (path.reaches(waiting[0].stamp_ns) or len(waiting) > MAX_WAITING):
-                frame = self._placed(waiting.popleft(), path)
-                lost += frame is None
-                if frame is not None:
-                    yield frame
-        if lost or waiting:
-            logger.warning('%d images of %s had no camera pose on %s and were left out.',
-                           lost + len(waiting), self._path.name, self._topics.poses)
+        """Read from the beginning; what cannot be used is left out, loudly."""
+        lost = damaged = 0
+        for item in self.shots():
+            if not isinstance(item, Shot):
+                continue
+            if not item.placed:
+                lost += 1
+                continue
+            try:
+                image = self._decode(item.image.message)
+            except InputError as error:
+                if not damaged:
+                    logger.warning('%s', error)
+                damaged += 1
+                continue
+            yield self._frame(item, image)
+        if lost:
+            logger.warning('%d images of %s had no camera pose on %s and were left out.', lost,
+                           self._path.name, self.topics.poses)
+        if damaged:
+            logger.warning('%d images of %s could not be decoded and were left out.', damaged,
+                           self._path.name)
 
-    def _placed(self, frame: Frame, path: CameraPath) -> Frame | None:
-        try:
-            return replace(frame, world_from_camera=path.at(frame.stamp_ns),
-                           camera_pose=self._topics.pose_source)
-        except InputError:
-            return None
+    def shots(self, *also: str) -> Iterator[Read | Shot]:
+        """Images with all that belongs to them, and all other messages that are needed.
 
-    def _items(self) -> Iterator[Frame | tuple[int, Floats]]:
-        """Images, and poses of a moving camera with their stamps, in the order of the bag."""
-        topics, camera = self._topics, self._first_camera
+        Args:
+            also: More topics to read.
+        """
         end_ns = None if self._options.seconds is None else (
             self._start_ns + round(self._options.seconds * 1e9))
+        poses = self._poses()
         with open_bag(self._path) as reader:
-            wanted = [c for c in reader.connections
-                      if c.topic in (topics.images, topics.infos, topics.poses)]
-            for connection, log_ns, data in reader.messages(wanted, stop=end_ns):
-                message = reader.deserialize(data, connection.msgtype)
-                if connection.topic == topics.infos:
-                    camera = camera_from_info(message)
-                elif connection.topic == topics.poses:
-                    yield _stamp_ns(message) or log_ns, _pose(message)
-                else:
-                    yield self._frame(_stamp_ns(message) or log_ns, self._decode(message), camera)
+            for read in reads(reader, (TF_STATIC,)):        # holds at all times
+                if isinstance(poses, TreePoses):
+                    poses.add(read.topic, read.message, read.log_ns)
+                if TF_STATIC in also:
+                    yield read
+            topics = {*self.topics.needed, *also} - {TF_STATIC}
+            recorded = (read for read in reads(reader, topics, self._start_ns - LEAD_NS, end_ns)
+                        if read.log_ns >= self._start_ns or read.topic != self.topics.images)
+            yield from in_order(recorded, self.topics, poses, self._info)
 
-    def _frame(self, stamp_ns: int, image: Image, camera: Camera) -> Frame:
-        source = CameraPoseSource.NONE if self._static is None else CameraPoseSource.STATIC
-        return Frame(stamp_ns=stamp_ns, image=image, camera=camera, camera_pose=source,
-                     world_from_camera=self._static)
+    def _poses(self) -> CameraPoses | None:
+        match self.topics.pose_source:
+            case CameraPoseSource.TF:
+                return TreePoses(self.frame_id)
+            case CameraPoseSource.POSE | CameraPoseSource.ODOMETRY:
+                return TopicPoses(self.frame_id, self._mount)
+            case _:
+                return None
 
-    def _camera(self, info: Message, image: Image) -> Camera:
-        if info is not None:
-            return camera_from_info(info)
-        return camera_for(image.shape[1], image.shape[0], self._options, self.notes)
+    def camera_of(self, info: Read | None, image: Image | None = None) -> Camera:
+        """The camera that a CameraInfo describes; without one that of all images.
+
+        The same object as long as the camera is the same.
+
+        Raises:
+            CameraError: It is not usable.
+        """
+        if info is None:
+            if self._assumed is None:
+                height, width = (self.camera.height, self.camera.width) if image is None else (
+                    image.shape[:2])
+                self._assumed = camera_for(width, height, self._options, self.notes)
+            return self._assumed
+        message = info.message
+        key = b''.join(bytes(part) for part in (message.d, message.k, message.p)) + (
+            f'{message.width} {message.height} {message.distortion_model} {message.roi} '
+            f'{message.binning_x} {message.binning_y}').encode()
+        if self._camera_of_info is None or self._camera_of_info[0] != key:
+            self._camera_of_info = key, camera_from_info(
+                message, rectified=self._options.rectified)
+        return self._camera_of_info[1]
+
+    def _frame(self, shot: Shot, image: Image) -> Frame:
+        source, pose = self.topics.pose_source, shot.world_from_camera
+        if self._static is not None:
+            source, pose = CameraPoseSource.STATIC, self._static
+        return Frame(stamp_ns=shot.image.stamp_ns, image=image, camera=self.camera_of(shot.info),
+                     camera_pose=source, world_from_camera=pose)
+
+    def _first(self, reader: AnyReader, topic: str | None) -> Read | None:
+        return None if topic is None else next(reads(reader, (topic,)), None)
 
     def _decode(self, message: Message) -> Image:
         try:
@@ -131,76 +168,20 @@ class BagSource:
                                     message.data, bigendian=bool(message.is_bigendian))
             return decode_compressed(message.data)
         except InputError as error:
-            raise InputError(f'{self._topics.images} in {self._path}: {error}') from error
+            raise InputError(f'{self.topics.images} in {self._path}: {error}') from error
 
 
 @contextmanager
 def open_bag(path: Path) -> Iterator[AnyReader]:
-    """The reader of a rosbag2 that knows our messages too.
+    """The reader of a rosbag2 that knows our messages too; a damaged one as far as it goes.
 
     Raises:
         InputError: It cannot be read.
     """
     try:
-        with AnyReader([path], default_typestore=typestore()) as reader:
+        reader = AnyReader([path], default_typestore=typestore()) if (
+            damage_of(path) is None) else salvage(path)
+        with reader:
             yield reader
     except (AnyReaderError, ReaderError, OSError) as error:
         raise InputError(f'Cannot read the bag {path}: {error}') from error
-
-
-def _choose_topics(reader: AnyReader, options: SourceOptions, path: Path) -> _Topics:
-    types = {c.topic: c.msgtype for c in reader.connections if c.msgcount}
-    images = _choose(types, IMAGE_TYPES, options.image_topic, '--image-topic', path)
-    poses = None
-    if options.pose_topic is not None:
-        poses = _choose(types, tuple(POSE_TYPES), options.pose_topic, '--pose-topic', path)
-    return _Topics(
-        images=images, poses=poses, infos=_info_topic(types, images, options),
-        pose_source=POSE_TYPES[types[poses]] if poses else CameraPoseSource.NONE)
-
-
-def _choose(types: dict[str, str], wanted_types: tuple[str, ...], wanted: str | None, option: str,
-            path: Path) -> str:
-    """The topic that is wanted, or the only one; of a raw and a compressed twin the raw one."""
-    topics = sorted(t for t, message_type in types.items() if message_type in wanted_types)
-    there = ', '.join(topics) or 'none'
-    if wanted is not None:
-        if wanted not in topics:
-            raise InputError(f'Expected {wanted} among the topics with '
-                             f'{" or ".join(wanted_types)} in {path}, got {there}.')
-        return wanted
-    twins = {f'{t}{COMPRESSED}' for t in topics}
-    usable = [t for t in topics if t not in twins]
-    if len(usable) != 1:
-        raise InputError(f'Expected one topic with {" or ".join(wanted_types)} in {path}, got '
-                         f'{there}; choose with {option}.')
-    return usable[0]
-
-
-def _info_topic(types: dict[str, str], images: str, options: SourceOptions) -> str | None:
-    """camera_info beside the image topic, else the only one, unless the user knows better."""
-    if options.camera_file is not None or options.hfov_deg is not None:
-        return None
-    beside = f'{images.removesuffix(COMPRESSED).rpartition("/")[0]}/camera_info'
-    topics = [t for t, message_type in types.items() if message_type == INFO_TYPE]
-    if beside in topics:
-        return beside
-    return topics[0] if len(topics) == 1 else None
-
-
-def _first(reader: AnyReader, topic: str) -> Message:
-    wanted = [c for c in reader.connections if c.topic == topic]
-    connection, _, data = next(reader.messages(wanted))
-    return reader.deserialize(data, connection.msgtype)
-
-
-def _stamp_ns(message: Message) -> int:
-    return int(message.header.stamp.sec) * 1_000_000_000 + int(message.header.stamp.nanosec)
-
-
-def _pose(message: Message) -> Floats:
-    """(4, 4) of a PoseStamped or an Odometry."""
-    pose = getattr(message.pose, 'pose', message.pose)
-    p, q = pose.position, pose.orientation
-    rotation = matrix_from_quat_wxyz(np.array([q.w, q.x, q.y, q.z]))
-    return se3(rotation, np.array([p.x, p.y, p.z]))

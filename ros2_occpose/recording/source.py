@@ -28,9 +28,13 @@ class SourceOptions:
     camera_height_m: float | None = None    # of a camera that does not move, over the ground
     camera_pitch_deg: float = 0.0           # how far it looks down
     fps: float | None = None                # of images, or instead of the video's own
-    seconds: float | None = None            # only the beginning
+    start_s: float = 0.0                    # where to begin
+    seconds: float | None = None            # only so much of it
     image_topic: str | None = None          # of a bag
-    pose_topic: str | None = None           # of the camera's optical frame, in a bag
+    pose_topic: str | None = None           # of a bag: PoseStamped, Odometry, or /tf
+    world_frame: str | None = None          # of the poses; None: theirs, for /tf the node's
+    camera_mount: tuple[float, ...] | None = None      # x y z qx qy qz qw of the optical frame
+    rectified: bool = False                 # the images of a bag have no distortion, P holds
 
 
 class Source(Protocol):
@@ -59,7 +63,7 @@ def open_source(path: Path, options: SourceOptions) -> Source:
     if not path.exists():
         raise InputError(f'Expected a video, an image folder or a bag, got {path}, which does not '
                          'exist.')
-    if path.suffix in BAG_SUFFIXES or (path / 'metadata.yaml').exists():
+    if is_bag(path):
         return BagSource(path, options)
     if not path.is_dir():
         return VideoSource(path, options)
@@ -69,6 +73,13 @@ def open_source(path: Path, options: SourceOptions) -> Source:
             f'Expected images ({", ".join(sorted(IMAGE_SUFFIXES))}) or a bag with metadata.yaml '
             f'in {path}, got neither.')
     return ImagesSource(path, files, options)
+
+
+def is_bag(path: Path) -> bool:
+    """Whether it looks like a rosbag2, or like what a recorder that was killed leaves of it."""
+    if not path.is_dir():
+        return path.suffix in BAG_SUFFIXES
+    return any(p.name == 'metadata.yaml' or p.suffix in BAG_SUFFIXES for p in path.iterdir())
 
 
 def camera_for(width: int, height: int, options: SourceOptions, notes: list[str]) -> Camera:

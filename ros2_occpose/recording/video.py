@@ -64,16 +64,19 @@ class VideoSource(_Pictures):
             raise InputError(f'Expected a frame rate in {path}, got {fps:g} Hz; give it with '
                              '--fps.')
         super().__init__(path.name, np.asarray(first, np.uint8), fps, options, notes=[])
-        limit = count if options.seconds is None else round(options.seconds * fps)
-        self._limit = limit if options.seconds is not None else None
-        self.length = min(count, limit)
+        self._begin = round(options.start_s * fps)
+        self._end = None if options.seconds is None else (
+            self._begin + round(options.seconds * fps))
+        self.length = max((count if self._end is None else min(count, self._end)) - self._begin, 0)
 
     def __iter__(self) -> Iterator[Frame]:
         """Read from the beginning; says so when the video ends early."""
         capture = cv2.VideoCapture(str(self._path))
         index = 0
         try:
-            while self._limit is None or index < self._limit:
+            while index < self._begin and capture.grab():
+                index += 1
+            while self._end is None or index < self._end:
                 good, image = capture.read()
                 if not good:
                     break
@@ -81,9 +84,9 @@ class VideoSource(_Pictures):
                 index += 1
         finally:
             capture.release()
-        if index < self.length:
+        if index < self._begin + self.length:
             logger.warning('%s ended after %d of %d frames: the rest cannot be read.',
-                           self._path.name, index, self.length)
+                           self._path.name, index, self._begin + self.length)
 
 
 class ImagesSource(_Pictures):
@@ -100,13 +103,14 @@ class ImagesSource(_Pictures):
             notes.append(f'No frame rate given: assuming {DEFAULT_FPS:g} images a second. Speeds '
                          'scale with it: give --fps HZ.')
         super().__init__(path.name, _read(self._files[0]), fps, options, notes)
-        if options.seconds is not None:
-            self._files = self._files[:round(options.seconds * fps)]
+        end = None if options.seconds is None else round((options.start_s + options.seconds) * fps)
+        self._begin = round(options.start_s * fps)
+        self._files = self._files[self._begin:end]
         self.length = len(self._files)
 
     def __iter__(self) -> Iterator[Frame]:
         """Read from the beginning."""
-        return (self._frame(i, _read(path)) for i, path in enumerate(self._files))
+        return (self._frame(i, _read(path)) for i, path in enumerate(self._files, self._begin))
 
 
 def _read(path: Path) -> Image:

@@ -13,9 +13,9 @@ from rclpy.time import Time
 from ..camera_path import CameraPath
 from ..config import NodeConfig
 from ..errors import ConfigError, InputError
-from ..geometry import Floats
+from ..geometry import Floats, se3_from_numbers
 from ..types import CameraPoseSource
-from .conversions import se3_from, se3_from_numbers, stamp_of
+from .conversions import se3_from, stamp_of
 from .qos import overridable
 
 POSES_QUEUED = 50

@@ -19,7 +19,7 @@ from std_msgs.msg import Header
 from ros2_occpose.msg import Keypoint2D, Person2D, Person2DArray
 
 from ..errors import InputError
-from ..geometry import Floats, matrix_from_quat_wxyz, quat_wxyz_from_matrix, se3
+from ..geometry import Floats, quat_wxyz_from_matrix, se3_from_numbers
 from ..images import decode_compressed, decode_image
 from ..recording.humans import Humans
 from ..skeleton import skeleton_named
@@ -99,21 +99,6 @@ def se3_from(translation: Point | Vector3, rotation: Quaternion) -> Floats:
     """
     position = (translation.x, translation.y, translation.z)
     return se3_from_numbers((*position, rotation.x, rotation.y, rotation.z, rotation.w))
-
-
-def se3_from_numbers(numbers: Sequence[float]) -> Floats:
-    """(4, 4) of x y z qx qy qz qw.
-
-    Raises:
-        InputError: A number is not finite or the quaternion is not of length one.
-    """
-    x, y, z, qx, qy, qz, qw = numbers
-    length = float(np.linalg.norm((qx, qy, qz, qw)))
-    if not np.isfinite(numbers).all() or abs(length - 1) > 0.01:
-        raise InputError(
-            f'Expected a pose with a unit quaternion, got position ({x}, {y}, {z}) and '
-            f'quaternion xyzw ({qx}, {qy}, {qz}, {qw}); check who publishes or sets it.')
-    return se3(matrix_from_quat_wxyz(np.array([qw, qx, qy, qz])), np.array([x, y, z]))
 
 
 def human_transforms(humans: Humans, prefix: str = 'human_') -> list[TransformStamped]:
