@@ -16,7 +16,7 @@ from ..geometry import Camera
 from ..images import decode_compressed, decode_image
 from ..types import CameraPoseSource, Frame, Image
 from .bag_order import Read, Shot, in_order, reads
-from .bag_poses import TF_STATIC, CameraPoses, TopicPoses, TreePoses, mount_of
+from .bag_poses import TF, TF_STATIC, CameraPoses, TopicPoses, TreePoses, mount_of
 from .bag_topics import BagTopics, choose_topics
 from .messages import Message
 from .salvage import damage_of, salvage
@@ -105,8 +105,6 @@ class BagSource:
         Args:
             also: More topics to read.
         """
-        end_ns = None if self._options.seconds is None else (
-            self._start_ns + round(self._options.seconds * 1e9))
         poses = self._poses()
         with open_bag(self._path) as reader:
             for read in reads(reader, (TF_STATIC,)):        # holds at all times
@@ -114,10 +112,22 @@ class BagSource:
                     poses.add(read.topic, read.message, read.log_ns)
                 if TF_STATIC in also:
                     yield read
-            topics = {*self.topics.needed, *also} - {TF_STATIC}
-            recorded = (read for read in reads(reader, topics, self._start_ns - LEAD_NS, end_ns)
-                        if read.log_ns >= self._start_ns or read.topic != self.topics.images)
+            recorded = self._part(reader, also, self._start_ns - LEAD_NS)
             yield from in_order(recorded, self.topics, poses, self._info)
+
+    def as_recorded(self, *also: str) -> Iterator[Read]:
+        """The same messages in the order of the recording, but for what holds at all times."""
+        with open_bag(self._path) as reader:
+            if TF_STATIC in also or self.topics.poses == TF:
+                yield from reads(reader, (TF_STATIC,))
+            yield from self._part(reader, also, self._start_ns)
+
+    def _part(self, reader: AnyReader, also: tuple[str, ...], start_ns: int) -> Iterator[Read]:
+        seconds = self._options.seconds
+        end_ns = None if seconds is None else self._start_ns + round(seconds * 1e9)
+        topics = {*self.topics.needed, *also} - {TF_STATIC}
+        return (read for read in reads(reader, topics, start_ns, end_ns)
+                if read.log_ns >= self._start_ns or read.topic != self.topics.images)
 
     def _poses(self) -> CameraPoses | None:
         match self.topics.pose_source:

@@ -2,8 +2,9 @@
 """Records what the live node says: poses.mcap (a bag) and poses.jsonl, complete at any time."""
 from __future__ import annotations
 
+import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ros2_occpose.msg import HumanArray
 from ros2_occpose.recording.mcap import McapWriter
 from ros2_occpose.recording.messages import humans_from
 from ros2_occpose.recording.poses_jsonl import PosesJsonl
+from ros2_occpose.recording.poses_mcap import PosesMcap
 from ros2_occpose.recording.typestore import full_name, typestore
 from ros2_occpose.ros.conversions import message_class
 from ros2_occpose.ros.parameters import declare
@@ -40,6 +42,9 @@ class RecordConfig(Validated):
     """What the recorder needs to know."""
 
     output: str = param('', 'Folder for poses.mcap and poses.jsonl; it is made if need be.')
+    reproducible: bool = param(
+        False, 'Only people and markers, at the stamps of their images and without latency: the '
+        'same bytes for every lossless replay of a bag.')
 
 
 class RecordNode(Node):
@@ -52,7 +57,8 @@ class RecordNode(Node):
 
     def __init__(self, **options: object) -> None:
         super().__init__('record', **options)
-        output = declare(self, RecordConfig()).output
+        config = declare(self, RecordConfig())
+        output = config.output
         if not output:
             raise ConfigError('Expected a folder for the recording, got none; '
                               'add --ros-args -p output:=FOLDER.')
@@ -63,10 +69,16 @@ class RecordNode(Node):
             raise InputError(f'Cannot make the folder {folder}: {error.strerror}.') from error
         self.frames = 0
         self._silent: dict[int, str] = {}       # channel -> topic, until its first message
-        self._bag, self._lines = McapWriter(folder / 'poses.mcap'), PosesJsonl(
-            folder / 'poses.jsonl')
-        for topic, (message_type, latched) in TOPICS.items():
-            self._record(topic, message_type, latched)
+        self._lines = PosesJsonl(folder / 'poses.jsonl')
+        self._bag: McapWriter | PosesMcap
+        if config.reproducible:
+            self._bag = poses = PosesMcap(folder / 'poses.mcap')
+            self.create_subscription(HumanArray, 'humans', partial(self._store_people, poses),
+                                     QoSProfile(depth=DEPTH))
+        else:
+            self._bag = bag = McapWriter(folder / 'poses.mcap')
+            for topic, (message_type, latched) in TOPICS.items():
+                self._record(bag, topic, message_type, latched)
         self.get_logger().info(f'Recording into {folder}.')
 
     def close(self) -> None:
@@ -74,7 +86,7 @@ class RecordNode(Node):
         self._bag.close()
         self._lines.close()
 
-    def _record(self, topic: str, message_type: str, latched: bool) -> None:
+    def _record(self, bag: McapWriter, topic: str, message_type: str, latched: bool) -> None:
         try:
             kind = message_class(message_type)
         except ImportError:
@@ -82,24 +94,30 @@ class RecordNode(Node):
             return
         schema = full_name(message_type)
         definition, _ = typestore().generate_msgdef(schema, ros_version=2)
-        channel = self._bag.add_channel(self.resolve_topic_name(topic), schema, definition,
-                                        latched=latched)
+        channel = bag.add_channel(self.resolve_topic_name(topic), schema, definition,
+                                  latched=latched)
         durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
         reliability = (ReliabilityPolicy.BEST_EFFORT if topic == 'camera_info'
                        else ReliabilityPolicy.RELIABLE)
         qos = QoSProfile(depth=DEPTH, durability=durability, reliability=reliability)
         store = self._store_humans if topic == 'humans' else self._store
         self._silent[channel] = topic
-        self.create_subscription(kind, topic, partial(store, channel), qos, raw=True)
+        self.create_subscription(kind, topic, partial(store, bag, channel), qos, raw=True)
 
-    def _store(self, channel: int, data: bytes) -> None:
+    def _store(self, bag: McapWriter, channel: int, data: bytes) -> None:
         if topic := self._silent.pop(channel, None):
             self.get_logger().info(f'Receiving {topic}.')
-        self._bag.write(channel, self.get_clock().now().nanoseconds, data)
+        bag.write(channel, self.get_clock().now().nanoseconds, data)
 
-    def _store_humans(self, channel: int, data: bytes) -> None:
-        self._store(channel, data)
+    def _store_humans(self, bag: McapWriter, channel: int, data: bytes) -> None:
+        self._store(bag, channel, data)
         self._lines.write(humans_from(deserialize_message(data, HumanArray)))
+        self.frames += 1
+
+    def _store_people(self, bag: PosesMcap, message: HumanArray) -> None:
+        humans = replace(humans_from(message), latency_s=math.nan)
+        bag.write(humans)
+        self._lines.write(humans)
         self.frames += 1
 
 
