@@ -85,9 +85,9 @@ class PlayNode(Node):
         self._parcels: BagParcels | FrameParcels = FrameParcels(self._source, config.frame_id)
         if config.sim_time and isinstance(self._source, BagSource):
             self._parcels = BagParcels(self._source, in_order=config.lossless)
-        self._publishers = publishers_of(self, self._parcels.types())
+        self._senders = publishers_of(self, self._parcels.types())
         self._stopping = threading.Event()
-        self._clock = RecordedClock(self, config.rate, self._stopping) if config.sim_time else None
+        self._recorded = RecordedClock(self, config.rate, self._stopping) if config.sim_time else None
         self._answered: set[int] = set()            # stamps
         self._changed = threading.Condition()
         if config.lossless:
@@ -112,7 +112,7 @@ class PlayNode(Node):
         try:
             self._announce(self._source)
             if self._wait_for_listeners():
-                self._replay_all(self._clock) if self._clock else self._play_all()
+                self._replay_all(self._recorded) if self._recorded else self._play_all()
                 self._stopping.wait(self._config.linger_s)
                 self._conclude()
         except OccposeError as error:
@@ -139,12 +139,12 @@ class PlayNode(Node):
         wanted = self._config.listeners
         needed = dict.fromkeys(self._parcels.needed(), min(wanted, 1)) | {'camera_info': wanted}
         while True:
-            heard = {topic: self._publishers[topic].get_subscription_count()
-                     for topic in needed if topic in self._publishers}
+            heard = {topic: self._senders[topic].get_subscription_count()
+                     for topic in needed if topic in self._senders}
             if self._answers_will_come() and all(
                     number >= needed[topic] for topic, number in heard.items()):
                 # They know us too only a moment later, and the first message must not get lost.
-                settle_s = SETTLE_S if wanted and self._clock else 0.0
+                settle_s = SETTLE_S if wanted and self._recorded else 0.0
                 return not self._stopping.wait(settle_s)
             if self._stopping.wait(POLL_S):
                 return False
@@ -218,8 +218,8 @@ class PlayNode(Node):
             self._answered.clear()
         try:
             for topic, message in messages:
-                if topic in self._publishers:
-                    self._publishers[topic].publish(message)
+                if topic in self._senders:
+                    self._senders[topic].publish(message)
         except rclpy_implementation.RCLError as error:     # a listener is too slow
             self.refused += image_ns is not None
             if self.context.ok():
