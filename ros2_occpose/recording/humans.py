@@ -85,7 +85,7 @@ class Humans:
 def humans_of(people: People, *, frame_id: str, camera_frame: str,
               latency_s: float = float('nan'),
               min_visibility: float = LiftingConfig.min_visibility) -> Humans:
-    """What the pipeline says about one frame, ready for a message.
+    """What the pipeline says about one frame, in the precision of the message.
 
     Args:
         people: The answer of the pipeline.
@@ -101,17 +101,22 @@ def humans_of(people: People, *, frame_id: str, camera_frame: str,
     everybody = Humans(
         stamp_ns=people.stamp_ns, frame_id=frame_id, camera_frame=camera_frame,
         camera_pose=people.camera_pose, latency_s=latency_s,
-        ids=tracks.ids, states=tracks.states, confidence=tracks.confidence,
+        ids=tracks.ids, states=tracks.states, confidence=_single(tracks.confidence),
         root=people.root, root_quat_wxyz=people.root_quat_wxyz,
         root_covariance=people.root_covariance,
         velocity=people.velocity, velocity_covariance=people.velocity_covariance,
-        joints=people.joints, joint_covariance=people.joint_covariance[..., *UPPER],
-        joint_confidence=people.poses.visibility, joint_states=people.joint_states,
-        keypoints_px=tracks.keypoints_px + unknown[:, None, None],
-        keypoint_scores=tracks.visibility + unknown[:, None],
+        joints=people.joints, joint_covariance=_single(people.joint_covariance[..., *UPPER]),
+        joint_confidence=_single(people.poses.visibility), joint_states=people.joint_states,
+        keypoints_px=_single(tracks.keypoints_px + unknown[:, None, None]),
+        keypoint_scores=_single(tracks.visibility + unknown[:, None]),
         keypoint_visible=(tracks.visibility >= min_visibility) & detected[:, None],
         boxes_px=tracks.boxes_px + unknown[:, None])
     return everybody.select(order)
+
+
+def _single(values: Floats) -> Floats:
+    """Rounded as float32: a file of `occpose run` and one of the live node say the same."""
+    return values.astype(np.float32).astype(float)
 
 
 def inferred(humans: Humans) -> Bools:
