@@ -87,7 +87,8 @@ class PlayNode(Node):
             self._parcels = BagParcels(self._source, in_order=config.lossless)
         self._senders = publishers_of(self, self._parcels.types())
         self._stopping = threading.Event()
-        self._recorded = RecordedClock(self, config.rate, self._stopping) if config.sim_time else None
+        self._recorded = None if not config.sim_time else RecordedClock(
+            self, config.rate, self._stopping)
         self._answered: set[int] = set()            # stamps
         self._changed = threading.Condition()
         if config.lossless:
