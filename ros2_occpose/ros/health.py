@@ -74,13 +74,11 @@ class Health:
 
     def __init__(self, name: str, faults: Faults) -> None:
         self._name, self._faults = name, faults
-        self._answered = 0
         self._latencies_s: deque[float] = deque(maxlen=KEPT)
         self._times: deque[float] = deque(maxlen=KEPT)
 
     def answered(self, latency_s: float) -> None:
         """One frame has been answered."""
-        self._answered += 1
         if np.isfinite(latency_s):               # else the clock does not run yet
             self._latencies_s.append(latency_s)
         self._times.append(monotonic())
@@ -111,7 +109,7 @@ class Health:
         rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
         level, text = self._verdict(state, rate, warning or self.wrong_clock())
         facts = {
-            'state': state, **values, 'frames answered': self._answered,
+            'state': state, **values,
             'rate [Hz]': f'{rate:.1f}',
             'latency p50 [ms]': f'{np.percentile(latency_ms, 50):.1f}',
             'latency p95 [ms]': f'{np.percentile(latency_ms, 95):.1f}',

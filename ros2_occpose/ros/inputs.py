@@ -20,6 +20,7 @@ from ..geometry import Floats
 from . import filters
 from .conversions import stamp_of
 from .health import Faults
+from .missed import Missed
 from .qos import misfits, overridable
 
 AnyImage: TypeAlias = Image | CompressedImage
@@ -68,7 +69,7 @@ class Inputs:
                  faults: Faults) -> None:
         self.received = self._infos_received = 0
         self.dropped = 0                         # images that were overtaken before complete
-        self.lost = 0                            # images that DDS says it has lost
+        self._missed = Missed(node)
         self._checked = (0, 0)                   # images, CameraInfos at the last check
         self.last_image_s = monotonic()          # when the last image came
         self._node, self._deliver, self._faults = node, deliver, faults
@@ -83,6 +84,7 @@ class Inputs:
         self._unpaired = 0
         self._infos: dict[tuple[int, int], CameraInfo] = {}     # (width, height) -> the latest
         self._image = self._subscribe_images(config.image_transport == 'compressed')
+        self._missed.watch(self._image.sub)
         self._info = self._subscribe(CameraInfo, 'camera_info', depth=5)
         self._subscriptions = [self._image, self._info]
         self._image.registerCallback(self._on_image)
@@ -94,6 +96,11 @@ class Inputs:
         queue = PEOPLE_QUEUE if self._with_people else INFO_QUEUE
         self._pairs = filters.TimeSynchronizer([self._image, partner], queue)
         self._pairs.registerCallback(self._on_pair)
+
+    @property
+    def missed(self) -> int:
+        """How many images were sent but never came."""
+        return int(self._missed)
 
     @property
     def image_topic(self) -> str:
@@ -149,15 +156,12 @@ class Inputs:
 
     def _subscribe(self, message_type: type, topic: str, depth: int, *,
                    count_lost: bool = False) -> filters.Subscriber:
-        lost = self._on_lost if count_lost else None
+        lost = self._missed.on_lost if count_lost else None
         return filters.Subscriber(
             self._node, message_type, topic,
             qos_profile=QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT),
             event_callbacks=SubscriptionEventCallbacks(message_lost=lost),
             qos_overriding_options=overridable())
-
-    def _on_lost(self, event: Any) -> None:
-        self.lost = int(event.total_count)
 
     def _on_info(self, info: CameraInfo) -> None:
         self._infos_received += 1

@@ -1,6 +1,7 @@
 """What the node publishes of one frame."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -48,6 +49,7 @@ class Outputs:
         self._publishers.append(self._skeleton)
         self._skeleton.publish(skeleton_model(make))
         self._trails, self._times = Trails(), StageTimes()
+        self._screen = threading.Lock()          # what is shown, and what is known of it
         self._shown_in = ''                      # frame of the last markers
 
     def _publisher(self, message_type: type, topic: str, depth: int = DEPTH) -> Publisher:
@@ -88,22 +90,24 @@ class Outputs:
         now_ns = self._node.get_clock().now().nanoseconds
         return (now_ns - stamp_ns) / NS_PER_S if now_ns and stamp_ns else float('nan')
 
-    def pictures(self, humans: Humans, frame: Frame, config: PublishConfig) -> None:
-        """Publish markers, frames and the overlay, each only if wanted."""
-        stamp_ns = humans.stamp_ns
-        self._show(humans, config)
+    def frames(self, humans: Humans, config: PublishConfig) -> None:
+        """Publish the frame of each person, if wanted."""
         if config.tf and self._tf is not None:
             transforms = human_transforms(humans, config.tf_prefix)
             if transforms:
                 self._tf.publish(make('tf2_msgs/TFMessage', transforms=transforms))
+
+    def pictures(self, humans: Humans, frame: Frame, config: PublishConfig) -> None:
+        """Publish markers and the overlay, each only if wanted."""
+        with self._screen:
+            self._show(humans, config)
         if config.overlay and self._overlay.get_subscription_count():
             image = draw_people(frame.image, humans, frame.camera, frame.world_from_camera)
-            self._overlay.publish(image_message(image, stamp_ns, humans.camera_frame))
+            self._overlay.publish(image_message(image, humans.stamp_ns, humans.camera_frame))
 
     def _show(self, humans: Humans, config: PublishConfig) -> None:
         if not config.markers:
-            if self._shown_in:
-                self.clear()
+            self._wipe()
             return
         self._shown_in = humans.frame_id
         if not config.trail_s:
@@ -127,7 +131,11 @@ class Outputs:
             stage_p50_ms=p50_ms, stage_p95_ms=p95_ms))
 
     def clear(self) -> None:
-        """Take everything off the screen: nobody is known any more."""
+        """Take everything off the screen, once: nobody is known any more."""
+        with self._screen:
+            self._wipe()
+
+    def _wipe(self) -> None:
         self._trails.clear()
         if self._shown_in:
             now_ns = self._node.get_clock().now().nanoseconds

@@ -6,9 +6,8 @@ import gc
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -20,9 +19,11 @@ from ros2_occpose.config import PipelineConfig, override
 from ros2_occpose.errors import CameraError, InputError, ModelError, OccposeError, ShapeError
 from ros2_occpose.geometry import Camera
 from ros2_occpose.inference import Models, shortfall
+from ros2_occpose.recording.humans import Humans
 from ros2_occpose.ros import filters
+from ros2_occpose.ros.active import Active, Picture
 from ros2_occpose.ros.bridges.load import Bridges, load_bridges
-from ros2_occpose.ros.camera_pose import CameraPose, load_camera_pose
+from ros2_occpose.ros.camera_pose import load_camera_pose
 from ros2_occpose.ros.conversions import NS_PER_S
 from ros2_occpose.ros.frames import FrameMaker, PeopleError
 from ros2_occpose.ros.health import Faults, Health
@@ -35,7 +36,8 @@ from ros2_occpose.ros.worker import Worker
 from ros2_occpose.types import Frame, People
 
 CHECK_S = 1.0                   # how often inputs are checked and diagnostics published
-LEAVE_S = 1.5                   # longest wait for the image in hand when the process ends
+LEAVE_S = 0.4                   # longest wait for the image in hand when the process ends
+T = TypeVar('T')
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -61,32 +63,6 @@ def load_pipeline(config: PipelineConfig, models: Models | None = None) -> LiveP
     pipeline(Frame(stamp_ns=0, image=np.zeros((480, 640, 3), np.uint8), camera=camera))
     pipeline.reset()
     return pipeline
-
-
-@dataclass
-class Active:
-    """What runs while the node is active."""
-
-    pose: CameraPose
-    queue: PoseQueue
-    inputs: Inputs
-    frames: FrameMaker
-    worker: Worker[Question]
-    failed: int = 0                 # images that could not be answered
-
-    @property
-    def dropped(self) -> int:
-        """Images received but not answered, less those that may still be."""
-        return self.inputs.dropped + self.queue.dropped + self.worker.dropped + self.failed
-
-    def facts(self) -> dict[str, Any]:
-        """What diagnostics say of it."""
-        return {'images received': self.inputs.received, 'images dropped': self.dropped,
-                'images lost in transport': self.inputs.lost,
-                'image topic': self.inputs.image_topic, 'camera pose': self.pose.name,
-                'camera poses in time': self.queue.in_time,
-                'camera poses late': self.queue.late,
-                'camera poses missing': self.queue.missing}
 
 
 class PoseNode(LifecycleNode):
@@ -143,6 +119,11 @@ class PoseNode(LifecycleNode):
         """Stop threads and subscriptions, before the process ends."""
         self._stop(LEAVE_S)
         stop_forwarding(self._forwarding)
+
+    def destroy_node(self) -> None:
+        """With what rclpy keeps of the lifecycle: it would keep the participant of DDS alive."""
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
 
     def _attempt(self, step: Callable[[], None]) -> TransitionCallbackReturn:
         try:
@@ -207,17 +188,18 @@ class PoseNode(LifecycleNode):
     def _listen(self) -> None:
         config = self._settings.node
         pose = load_camera_pose(self, config)
-        worker = Worker(self._answer, name='pipeline')
+        worker, pictures = Worker(self._answer, 'pipeline'), Worker(self._show, 'pictures')
         queue = PoseQueue(self, config, pose, worker.ask, self._faults)
         try:
             inputs = Inputs(self, config, queue.add, self._faults)
         except BaseException:
             queue.close()
             worker.stop()
+            pictures.stop()
             pose.close()
             raise
         frames = FrameMaker(config, inputs, pose.source, self._faults, self._log.warning)
-        self._active = Active(pose, queue, inputs, frames, worker)
+        self._active = Active(pose, queue, inputs, frames, worker, pictures)
         self._log.info(
             f'Listening to {inputs.image_topic} and {inputs.info_topic}; camera pose: '
             f'{pose.name}; images: {frames.decoder}; pairing: {filters.NAME}.')
@@ -233,10 +215,7 @@ class PoseNode(LifecycleNode):
     def _stop(self, timeout_s: float | None = None) -> None:
         active, self._active = self._active, None
         if active is not None:
-            active.inputs.close()
-            active.queue.close()
-            active.worker.stop(timeout_s)
-            active.pose.close()
+            active.close(timeout_s)
 
     def _cleanup(self) -> None:
         self._pipeline = None
@@ -245,35 +224,56 @@ class PoseNode(LifecycleNode):
             self._outputs.close()
             self._outputs = None
 
-    # --- work, on the worker's thread -----------------------------------------------------
+    # --- work, on the threads of `Active` ---------------------------------------------------
 
     def _answer(self, question: Question) -> None:
         active, pipeline, outputs = self._active, self._pipeline, self._outputs
         if active is None or pipeline is None or outputs is None:
             return
-        try:
+
+        def find() -> tuple[Frame, Humans]:
             frame = active.frames(question)
             self._watch_for_jumps(frame)
-            people = pipeline(frame)
-            humans = outputs.humans(people, question.frame_id or 'camera',
-                                    self._settings.pipeline.lifting.min_visibility)
-            self._health.answered(humans.latency_s)
-            self._bridges.publish(humans, frame, self._settings.node.bridges)
+            return frame, outputs.humans(pipeline(frame), question.frame_id or 'camera',
+                                         self._settings.pipeline.lifting.min_visibility)
+
+        def tell(frame: Frame, humans: Humans) -> None:
             publish = self._settings.node.publish
-            outputs.pictures(humans, frame, publish)
+            outputs.frames(humans, publish)
+            self._bridges.publish(humans, frame, self._settings.node.bridges)
             if publish.stats:
                 outputs.stats(humans, active.inputs.received, active.dropped, pipeline.backends,
                               pipeline.stage_ms)
-        except OccposeError as error:
+
+        found = self._survived(find)
+        if found is None:
             active.failed += 1
+            return
+        frame, humans = found
+        active.answered += 1
+        self._health.answered(humans.latency_s)
+        active.pictures.ask(Picture(humans, frame))
+        self._survived(lambda: tell(frame, humans))
+
+    def _show(self, picture: Picture) -> None:
+        outputs = self._outputs
+        if outputs is not None:
+            self._survived(lambda: outputs.pictures(picture.humans, picture.frame,
+                                                    self._settings.node.publish))
+
+    def _survived(self, step: Callable[[], T]) -> T | None:
+        """What a step gives; one bad frame must not end the node."""
+        try:
+            return step()
+        except OccposeError as error:
             self._faults(_kind(error), str(error))
         except rclpy_implementation.RCLError as error:
             if self.context.ok():
                 self._faults('dds', f'DDS refused a message: {error}; is a subscriber too slow?')
-        except Exception:      # one bad frame must not end the node
-            active.failed += 1
+        except Exception:
             if self.context.ok():
                 self._faults('internal', traceback.format_exc())
+        return None
 
     def _watch_for_jumps(self, frame: Frame) -> None:
         last = self._last
@@ -293,6 +293,8 @@ class PoseNode(LifecycleNode):
 
     def _forget(self) -> None:
         self._last = None
+        if self._active is not None:
+            self._active.pictures.forget()
         if self._pipeline is not None:
             self._pipeline.reset()
         if self._outputs is not None and self.context.ok():
@@ -331,6 +333,8 @@ class PoseNode(LifecycleNode):
         if silent_s < self._settings.node.no_image_after_s:
             return
         self._bridges.clear()           # or a costmap keeps its people for ever
+        if self._outputs is not None:
+            self._outputs.clear()
         self._faults('no image', inputs.silence(silent_s))
 
 

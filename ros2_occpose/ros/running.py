@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,8 @@ from rclpy.node import Node
 from ..errors import ModelError, OccposeError
 from ..resources import NAME, resource
 
-WATCH_S, LEAVE_S = 0.1, 1.0     # while nodes are made: between looks, until patience ends
+WATCH_S, LEAVE_S = 0.1, 1.0     # between looks whether to stop; until patience ends
+SWITCH_S = 0.0005               # the longest that one thread of Python keeps the others waiting
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')   # Jazzy, Kilted
 
 
@@ -49,16 +51,16 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
         0, or 2 where a node cannot be made; the reason is printed.
     """
     use_dds_profile()
+    sys.setswitchinterval(SWITCH_S)
     rclpy.init(args=arguments)
     nodes: list[Node] = []
-    executor, ready = SingleThreadedExecutor(), threading.Event()
-    watch = threading.Thread(target=_leave_while_loading, args=(ready,), daemon=True)
+    executor, leaving = SingleThreadedExecutor(), threading.Event()
+    watch = threading.Thread(target=_leave_in_time, args=(leaving, nodes), daemon=True)
     watch.start()
     try:
         for node in make():
             nodes.append(node)
             executor.add_node(node)
-        ready.set()
         executor.spin()
     except OccposeError as error:
         print(f'error: {error}', file=sys.stderr)
@@ -69,12 +71,11 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
         if rclpy.ok():
             raise              # else it was told to stop in the middle of a callback
     finally:
-        ready.set()
+        leaving.set()
+        _hear_no_more()
         # In this order: otherwise rclpy ends the process with "terminate called".
         executor.shutdown()
-        for node in nodes:
-            if isinstance(node, Closable):
-                node.close()
+        _close(nodes)
         rclpy.try_shutdown()
         for node in nodes:
             node.destroy_node()
@@ -85,11 +86,34 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
     return 0
 
 
-def _leave_while_loading(ready: threading.Event) -> None:
-    """End the process if it is told to stop while a library loads a network and hears nothing."""
-    while not ready.wait(WATCH_S):
+def _hear_no_more() -> None:
+    """Somebody who presses Ctrl-C twice must not interrupt the leaving."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _close(nodes: Sequence[Node]) -> None:
+    """Close all at the same time: each may have to wait for what it has in hand."""
+    closing = [threading.Thread(target=node.close, daemon=True) for node in nodes
+               if isinstance(node, Closable)]
+    for thread in closing:
+        thread.start()
+    for thread in closing:
+        thread.join()
+
+
+def _leave_in_time(leaving: threading.Event, nodes: Sequence[Node]) -> None:
+    """End the process if it is told to stop while its main thread hears nothing.
+
+    It may be loading a network, in a service too. The nodes are destroyed, as the shared memory of
+    Fast DDS would be left behind otherwise.
+    """
+    while not leaving.wait(WATCH_S):
         if not rclpy.ok():
-            if not ready.wait(LEAVE_S):
+            if not leaving.wait(LEAVE_S):
+                for node in nodes:
+                    node.destroy_node()
                 _leave()
             return
 

@@ -31,6 +31,12 @@ class Worker(Generic[T]):
             self._question = question
             self._changed.notify()
 
+    def forget(self) -> None:
+        """Drop the question that waits, if any."""
+        with self._changed:
+            self.dropped += self._question is not None
+            self._question = None
+
     def stop(self, timeout_s: float | None = None) -> None:
         """Finish the question in hand and end the thread; gives up after `timeout_s`."""
         with self._changed:

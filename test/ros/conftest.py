@@ -18,7 +18,7 @@ def run(tmp_path: Path, ros_domain: None) -> Iterator[Callable[..., Process]]:
 
     yield start
     for process in processes:
-        process.kill()
+        process.finish()
 
 
 @pytest.fixture(scope='session')

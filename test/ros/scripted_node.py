@@ -14,6 +14,7 @@ sys.path[0] = str(HERE.parents[1])           # not this folder first: it is not 
 sys.path[1:1] = [str(HERE.parent), str(HERE)]
 
 from bench import ScriptedPipeline  # noqa: E402
+from rclpy.utilities import remove_ros_args  # noqa: E402
 from scene import crowd  # noqa: E402
 
 from ros2_occpose.config import PipelineConfig  # noqa: E402
@@ -46,4 +47,4 @@ def main(people: str = '2', seconds: str = '0') -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(*remove_ros_args(sys.argv)[1:]))

@@ -99,7 +99,7 @@ def test_images_lost_in_transport_are_counted(run: Callable[..., Process],
         for variable in PROFILES:
             monkeypatch.setenv(variable, '')
         run(CAMERA_PROCESS, 'camera')
-        bench.wait(lambda: int(bench.fact('images lost in transport') or 0) >= 5, 'lost images')
+        bench.wait(lambda: int(bench.fact('images missed') or 0) >= 5, 'lost images')
 
 
 def test_no_camera_info() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from node_processes import SHARED_MEMORY, abandoned, shared_memory_of
+from node_watch import Watch
 from processes import SCRIPTED_NODE, Process
 
 from ros2_occpose.ros.running import PROFILES, use_dds_profile
@@ -15,13 +17,17 @@ CAMERA = str(Path(__file__).with_name('latency.py'))
 
 
 def test_a_node_at_work_stops_cleanly(run: Run) -> None:
-    run(CAMERA, 'camera')
+    before = set(SHARED_MEMORY.iterdir())
+    camera = run(CAMERA, 'camera')
     node = run(SCRIPTED_NODE, '2', '5')          # its network takes five seconds
     node.wait_for('Listening to /image')
     time.sleep(1.0)                              # it is busy now
+    used = shared_memory_of(node.pid) - before
     assert node.stop(signal.SIGINT) == 0, node.said
     assert 'terminate called' not in node.said
     assert 'Traceback' not in node.said
+    assert camera.stop(signal.SIGTERM) == 0
+    assert abandoned(used) == set()
 
 
 def test_a_node_that_could_not_be_configured_stays_and_stops_cleanly(run: Run) -> None:
@@ -35,11 +41,62 @@ def test_a_node_that_could_not_be_configured_stays_and_stops_cleanly(run: Run) -
 @pytest.mark.parametrize('load', ['slow', 'deaf'])
 def test_a_node_that_loads_its_models_stops_cleanly(run: Run, load: str,
                                                     how: signal.Signals) -> None:
+    before = set(SHARED_MEMORY.iterdir())
     node = run(SCRIPTED_NODE, load)
     node.wait_for('Loading for')
     time.sleep(0.2)
+    used = shared_memory_of(node.pid) - before
     assert node.stop(how) == 0, node.said
+    assert abandoned(used) == set()
     assert 'terminate called' not in node.said
+    assert 'Traceback' not in node.said
+
+
+STATES = {
+    'unconfigured': (), 'inactive': ('configure',), 'active': ('configure', 'activate'),
+    'deactivated': ('configure', 'activate', 'deactivate'), 'finalized': ('shutdown',)}
+
+
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+def test_a_node_stops_cleanly_in_every_state(run: Run, how: signal.Signals) -> None:
+    before = set(SHARED_MEMORY.iterdir())
+    nodes = {state: run(SCRIPTED_NODE, '2', '0.05', '--ros-args', '-p', 'autostart:=false', '-r',
+                        f'__node:={state}') for state in STATES}
+    with Watch() as watch:
+        for state, transitions in STATES.items():
+            for transition in transitions:
+                watch.change_state(transition, state)
+        used = set().union(*(shared_memory_of(node.pid) for node in nodes.values())) - before
+        for node in nodes.values():
+            node.send(how)
+        for state, node in nodes.items():
+            assert node.end() == 0, f'{state}: {node.said}'
+            assert 'Traceback' not in node.said, node.said
+            assert 'terminate called' not in node.said, node.said
+    assert abandoned(used) == set()
+
+
+def test_a_node_that_loads_its_models_for_a_service_stops_cleanly(run: Run) -> None:
+    before = set(SHARED_MEMORY.iterdir())
+    node = run(SCRIPTED_NODE, 'slow', '--ros-args', '-p', 'autostart:=false')
+    with Watch() as watch:
+        watch.ask_for('configure')
+        node.wait_for('Loading for')
+        used = shared_memory_of(node.pid) - before
+        assert node.stop(signal.SIGTERM) == 0, node.said
+        assert 'Traceback' not in node.said
+    assert abandoned(used) == set()
+
+
+def test_who_presses_ctrl_c_twice_is_heard_once(run: Run) -> None:
+    run(CAMERA, 'camera')
+    node = run(SCRIPTED_NODE, '2', '5')
+    node.wait_for('Listening to /image')
+    time.sleep(1.0)
+    for _ in range(3):
+        node.send(signal.SIGINT)
+        time.sleep(0.1)
+    assert node.stop(signal.SIGINT) == 0, node.said
     assert 'Traceback' not in node.said
 
 

@@ -87,6 +87,6 @@ def test_whole_images_arrive_with_the_profile(node):
         end = time.monotonic() + 40
         while camera.poll() is None and time.monotonic() < end:
             rclpy.spin_once(node, timeout_sec=0.05)
-        camera.kill()
+        camera.terminate()
     assert set(received) == {640 * 480 * 3}
     assert len(received) >= 54      # of 60; without the profile 0 to 11 arrived
