@@ -24,14 +24,15 @@ class Drawing:
 
     def __init__(self, context: Any, room: Room, characters: Sequence[Character]) -> None:
         context.enable(context.DEPTH_TEST)
+        room_looks, person_looks = shaders.looks_fragments(len(room.lights))
         self._programs = {
             name: context.program(vertex_shader=vertex, fragment_shader=fragment)
             for name, (vertex, fragment) in {
                 'shadow': (shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT),
                 'underside': (shaders.UNDERSIDE_VERTEX, shaders.UNDERSIDE_FRAGMENT),
                 'truth': (shaders.TRUTH_VERTEX, shaders.TRUTH_FRAGMENT),
-                'room': (shaders.LOOKS_VERTEX, shaders.ROOM_FRAGMENT),
-                'person': (shaders.LOOKS_VERTEX, shaders.PERSON_FRAGMENT)}.items()}
+                'room': (shaders.LOOKS_VERTEX, room_looks),
+                'person': (shaders.LOOKS_VERTEX, person_looks)}.items()}
         self._room = _RoomMesh(context, room, self._programs)
         self._people = [_PersonMesh(context, character, self._programs)
                         for character in characters]
@@ -77,7 +78,8 @@ class Drawing:
 
     def _plain(self, name: str, clip: Floats) -> None:
         _write(self._programs[name], 'clip_from_world', clip)
-        for mesh in (self._room, *self._people):
+        self._room.draw(name)
+        for mesh in self._people:
             mesh.draw(name)
 
 

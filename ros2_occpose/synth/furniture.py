@@ -13,7 +13,7 @@ from .textures import Material
 
 Colour = tuple[float, float, float]
 
-_WOODS: tuple[tuple[Colour, Colour], ...] = (
+WOODS: tuple[tuple[Colour, Colour], ...] = (
     ((0.72, 0.55, 0.36), (0.50, 0.34, 0.18)), ((0.45, 0.28, 0.15), (0.25, 0.14, 0.07)),
     ((0.85, 0.75, 0.58), (0.68, 0.55, 0.38)), ((0.30, 0.20, 0.14), (0.14, 0.09, 0.06)))
 _PAINTS: tuple[Colour, ...] = ((0.90, 0.90, 0.88), (0.20, 0.22, 0.24), (0.35, 0.45, 0.50),
@@ -55,7 +55,7 @@ def _wood(rng: Generator, scale_m: float = 1.0) -> Material:
     if rng.random() < 0.3:
         return Material('plain', _PAINTS[rng.integers(len(_PAINTS))], seed=_seed(rng), gloss=0.3,
                         scale_m=scale_m)
-    first, second = _WOODS[rng.integers(len(_WOODS))]
+    first, second = WOODS[rng.integers(len(WOODS))]
     return Material('wood', first, second, _seed(rng), scale_m, gloss=float(rng.uniform(0, 0.5)))
 
 

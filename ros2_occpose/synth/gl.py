@@ -22,8 +22,9 @@ def open_context() -> Any:
     except ImportError:
         raise ConfigError(_MISSING) from None
     try:
-        return moderngl.create_context(standalone=True, backend='egl', require=330,
-                                       libgl='libGL.so.1', libegl='libEGL.so.1')
+        settings: dict[str, Any] = {'backend': 'egl', 'libgl': 'libGL.so.1',
+                                    'libegl': 'libEGL.so.1'}
+        return moderngl.create_context(standalone=True, require=330, **settings)
     except Exception as error:         # moderngl raises bare Exceptions, ctypes OSError
         raise ConfigError(_NO_DRIVER + str(error)) from None
 

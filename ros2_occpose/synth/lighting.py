@@ -7,7 +7,6 @@ import numpy as np
 
 from ..types import Floats
 from .room import Light, Room
-from .shaders import MAX_LIGHTS
 
 if TYPE_CHECKING:
     from .drawing import Drawing
@@ -17,6 +16,7 @@ _UNDERSIDE_PX = 256
 _MAP_DEG = 140.0                # opening of a shadow map at most; beyond it there is no shadow
 _NEAR_M, _FAR_M = 0.3, 30.0
 _BLUR = 0.2                     # radius of the half-shadow on the floor, over the light's radius
+_BOUNCE = 2.0                   # of the power of all lamps over the floor's area
 _FIRST_UNIT = 1                 # of the textures that hold the maps; 0 is the paint
 _GREY = 0.9                     # linear radiance that a white sheet gives in the middle of a room
 
@@ -54,17 +54,17 @@ class Lighting:
         lights = self._room.lights
         forward = [np.subtract(light.target, light.position) for light in lights]
         self._underside.use(_FIRST_UNIT)
-        for unit in range(MAX_LIGHTS):
-            self._maps[min(unit, len(lights) - 1)].use(_FIRST_UNIT + 1 + unit)
+        units = [_FIRST_UNIT + 1 + index for index in range(len(lights))]
+        for unit, texture in zip(units, self._maps):
+            texture.use(unit)
         values: dict[str, Any] = {
-            'lights': len(lights),
             'underside': _FIRST_UNIT,
-            'shadow': [_FIRST_UNIT + 1 + unit for unit in range(MAX_LIGHTS)],
+            'shadow': np.array(units, 'i4').tobytes(),
             'ambient': self._room.ambient,
+            'bounce': _bounce(self._room),
             'room': (self._room.size[0] / 2, self._room.size[1] / 2, self._room.height),
             'eye': tuple(eye),
             'exposure': exposure(self._room)}
-        padding = MAX_LIGHTS - len(lights)
         per_light: dict[str, list[Any]] = {
             'light_clip': [clip.T.ravel() for clip in self._clips],
             'light_at': [light.position for light in lights],
@@ -73,7 +73,7 @@ class Lighting:
             'light_cone': [(np.cos(np.radians(light.opening_deg / 2)), _softness(light),
                             light.size_m) for light in lights]}
         for name, rows in per_light.items():
-            values[name] = np.array([*rows, *[rows[0]] * padding], 'f4').tobytes()
+            values[name] = np.array(rows, 'f4').tobytes()
         for name, value in values.items():
             if name not in program:
                 continue
@@ -91,6 +91,14 @@ def exposure(room: Room) -> float:
         square = ((middle - lamp.position) ** 2).sum()
         light = light + 0.6 * np.array(lamp.power) / (square + lamp.size_m ** 2 + 0.3)
     return float(_GREY / light.mean())
+
+
+def _bounce(room: Room) -> tuple[float, float, float]:
+    """Light that the floor throws back up: its colour, under all lamps on average."""
+    area = room.size[0] * room.size[1]
+    light = sum((np.array(lamp.power) for lamp in room.lights), np.zeros(3)) * _BOUNCE / area
+    red, green, blue = (light * (0.3 + 0.7 * np.array(room.floor.colour) ** 2)).tolist()
+    return red, green, blue
 
 
 def light_clip(light: Light) -> Floats:

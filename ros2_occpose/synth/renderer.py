@@ -5,7 +5,7 @@ Pixel coordinates follow OpenCV and ROS: the middle of the first pixel is at (0,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +21,8 @@ from .lighting import Lighting
 from .room import Room
 
 NEAR_M, FAR_M = 0.05, 60.0
+SAMPLES = 4                     # of a pixel's colour, for smooth edges
+_TRUTH_CHANNELS = (1, 1, 2)     # depth, id, flow
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,84 @@ class Moment:
     people: Sequence[Posed | None]          # None: not there
 
 
+class World:
+    """A room and a cast on the card, for any number of views.
+
+    Raises:
+        ConfigError: moderngl or OpenGL is missing.
+    """
+
+    def __init__(self, room: Room, characters: Sequence[Character]) -> None:
+        self._count = len(characters)
+        self.context = open_context()
+        self.machine = str(self.context.info['GL_RENDERER'])
+        self.lighting = Lighting(self.context, room)
+        self.drawing = Drawing(self.context, room, characters)
+
+    def move(self, people: Sequence[Posed | None], before: Sequence[Posed | None]) -> None:
+        """Put the people where they are, and say where they were.
+
+        Raises:
+            ShapeError: Not as many people as characters, or of another mesh.
+        """
+        for cast in (people, before):
+            if len(cast) != self._count:
+                raise ShapeError(f'Expected {self._count} people, one for each character, '
+                                 f'got {len(cast)}.')
+        self.drawing.move(people, before)
+        self.lighting.update(self.drawing)
+
+    def close(self) -> None:
+        """Give the memory of the card back."""
+        self.context.gc_mode = 'context_gc'
+        self.context.release()
+
+
+class View:
+    """A pinhole camera in a world.
+
+    Raises:
+        CameraError: The camera has a lens; `lens.LensRenderer` bends pinhole pictures.
+    """
+
+    def __init__(self, world: World, camera: Camera, samples: int) -> None:
+        if not camera.straight:
+            raise CameraError('Expected a pinhole camera without distortion; '
+                              'use lens.LensRenderer for lenses.')
+        self._world = world
+        self._camera = camera
+        self._looks, self._picture = _picture_buffers(world.context, camera.size, samples)
+        self._truth = _truth_buffers(world.context, camera.size)
+
+    def look(self, world_from_camera: Floats, before: Floats) -> Rendered:
+        """The world from here; flow since the camera was at `before`, (4, 4)."""
+        camera_from_world = invert(world_from_camera)
+        clip = clip_from_camera(self._camera) @ camera_from_world
+        self._looks.use()
+        self._looks.clear(0.0, 0.0, 0.0, 1.0)
+        self._world.drawing.looks(clip, world_from_camera[:3, 3], self._world.lighting)
+        self._world.context.copy_framebuffer(self._picture, self._looks)
+        self._truth.use()
+        self._truth.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        self._world.drawing.truth(clip, clip_from_camera(self._camera) @ invert(before),
+                                  camera_from_world[2], self._camera.size)
+        depth, ids, flow = (self._read(attachment, dtype)
+                            for attachment, dtype in enumerate(('f4', 'i4', 'f4')))
+        return Rendered(self._read_image(), np.where(depth > 0, depth, np.float32(np.inf)), ids,
+                        flow)
+
+    def _read(self, attachment: int, dtype: str) -> Any:
+        wide, high = self._camera.size
+        count = _TRUTH_CHANNELS[attachment]
+        raw = self._truth.read(components=count, attachment=attachment, alignment=1, dtype=dtype)
+        return np.frombuffer(raw, dtype).reshape((high, wide, count)[:3 if count > 1 else 2])
+
+    def _read_image(self) -> Image:
+        wide, high = self._camera.size
+        rgb = np.frombuffer(self._picture.read(components=3, alignment=1), np.uint8)
+        return np.ascontiguousarray(rgb.reshape(high, wide, 3)[..., ::-1])
+
+
 class Renderer:
     """Draws one room, one cast and one camera at many moments.
 
@@ -50,18 +130,10 @@ class Renderer:
     """
 
     def __init__(self, room: Room, characters: Sequence[Character], camera: Camera,
-                 samples: int = 4) -> None:
-        if camera.d.any() or camera.distortion_model == 'equidistant':
-            raise CameraError('Expected a pinhole camera without distortion; '
-                              'use lens.LensRenderer for lenses.')
-        self._camera = camera
-        self._count = len(characters)
-        self._context = open_context()
-        self.machine = str(self._context.info['GL_RENDERER'])
-        self._lighting = Lighting(self._context, room)
-        self._drawing = Drawing(self._context, room, characters)
-        self._looks, self._picture = _picture_buffers(self._context, camera.size, samples)
-        self._truth = _truth_buffers(self._context, camera.size)
+                 samples: int = SAMPLES) -> None:
+        self._world = World(room, characters)
+        self.machine = self._world.machine
+        self._view = View(self._world, camera, samples)
 
     def render(self, world_from_camera: Floats, people: Sequence[Posed | None],
                since: Moment | None = None) -> Rendered:
@@ -76,42 +148,14 @@ class Renderer:
             ShapeError: Not as many people as characters, or of another mesh.
         """
         require_shape('world_from_camera', world_from_camera, 4, 4)
-        for cast in (people, *((since.people,) if since else ())):
-            if len(cast) != self._count:
-                raise ShapeError(f'Expected {self._count} people, one for each character, '
-                                 f'got {len(cast)}.')
-        self._drawing.move(people, since.people if since else people)
-        self._lighting.update(self._drawing)
-        clip = clip_from_camera(self._camera) @ invert(world_from_camera)
-        self._looks.use()
-        self._looks.clear(0.0, 0.0, 0.0, 1.0)
-        self._drawing.looks(clip, world_from_camera[:3, 3], self._lighting)
-        self._context.copy_framebuffer(self._picture, self._looks)
-        before = (clip_from_camera(self._camera) @ invert(since.world_from_camera)
-                  if since else clip)
-        depth, ids, flow = self._render_truth(clip, before, invert(world_from_camera)[2])
-        return Rendered(self._read_image(), depth, ids, flow if since else None)
-
-    def _render_truth(self, clip: Floats, before: Floats,
-                      depth_row: Floats) -> tuple[Floats, Ints, Floats]:
-        wide, high = self._camera.size
-        self._truth.use()
-        self._truth.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
-        self._drawing.truth(clip, before, depth_row, self._camera.size)
-        depth = _read(self._truth, 0, 1, np.float32).reshape(high, wide)
-        ids = _read(self._truth, 1, 1, np.int32).reshape(high, wide)
-        flow = _read(self._truth, 2, 2, np.float32).reshape(high, wide, 2)
-        return np.where(depth > 0, depth, np.float32(np.inf)), ids, flow
-
-    def _read_image(self) -> Image:
-        wide, high = self._camera.size
-        rgb = np.frombuffer(self._picture.read(components=3, alignment=1), np.uint8)
-        return np.ascontiguousarray(rgb.reshape(high, wide, 3)[..., ::-1])
+        self._world.move(people, since.people if since else people)
+        seen = self._view.look(world_from_camera,
+                               since.world_from_camera if since else world_from_camera)
+        return seen if since else replace(seen, flow=None)
 
     def close(self) -> None:
         """Give the memory of the card back."""
-        self._context.gc_mode = 'context_gc'
-        self._context.release()
+        self._world.close()
 
     def __enter__(self) -> Renderer:
         return self
@@ -144,9 +188,3 @@ def _truth_buffers(context: Any, size: tuple[int, int]) -> Any:
     return context.framebuffer(
         [context.texture(size, 1, dtype='f4'), context.texture(size, 1, dtype='i4'),
          context.texture(size, 2, dtype='f4')], context.depth_renderbuffer(size))
-
-
-def _read(buffer: Any, attachment: int, components: int, dtype: type) -> Any:
-    raw = buffer.read(components=components, attachment=attachment, alignment=1,
-                      dtype='i4' if dtype is np.int32 else 'f4')
-    return np.frombuffer(raw, dtype)

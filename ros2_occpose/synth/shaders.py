@@ -1,7 +1,5 @@
 """The programs of the graphics card, in GLSL 3.30, for `renderer`."""
 
-MAX_LIGHTS = 3
-
 # Depth from a light, and from below the floor: nothing but positions.
 SHADOW_VERTEX = """
 #version 330
@@ -94,16 +92,16 @@ void main() {
 
 _LIGHTING = """
 #version 330
-#define MAX_LIGHTS %d
-uniform int lights;
-uniform mat4 light_clip[MAX_LIGHTS];
-uniform vec3 light_at[MAX_LIGHTS];
-uniform vec3 light_towards[MAX_LIGHTS];
-uniform vec3 light_power[MAX_LIGHTS];
-uniform vec3 light_cone[MAX_LIGHTS];   // cosine of the half opening, softness [texel], size [m]
-uniform sampler2DShadow shadow[MAX_LIGHTS];
+#define LIGHTS %d
+uniform mat4 light_clip[LIGHTS];
+uniform vec3 light_at[LIGHTS];
+uniform vec3 light_towards[LIGHTS];
+uniform vec3 light_power[LIGHTS];
+uniform vec3 light_cone[LIGHTS];   // cosine of the half opening, softness [texel], size [m]
+uniform sampler2DShadow shadow[LIGHTS];
 uniform sampler2D underside;
 uniform vec3 ambient;
+uniform vec3 bounce;                // light from the floor, on what looks down
 uniform vec3 room;                  // half sizes along x and y, height [m]
 uniform vec3 eye;
 uniform float exposure;
@@ -113,17 +111,17 @@ in vec2 coordinates;
 flat in vec3 kind;
 out vec4 colour;
 
-const vec2 DISC[6] = vec2[6](vec2(0.05, -0.32), vec2(0.62, 0.42), vec2(-0.61, 0.48),
-                             vec2(-0.72, -0.52), vec2(0.71, -0.63), vec2(0.03, 0.93));
+const vec2 DISC[5] = vec2[5](vec2(0.08, -0.15), vec2(0.75, 0.30), vec2(-0.33, 0.82),
+                             vec2(-0.78, -0.35), vec2(0.30, -0.88));
 
 float lit(sampler2DShadow map, vec3 place, float softness, vec2 turn) {
     float sum = 0.0;
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 5; ++i) {
         vec2 step = vec2(DISC[i].x * turn.x - DISC[i].y * turn.y,
                          DISC[i].x * turn.y + DISC[i].y * turn.x);
         sum += texture(map, vec3(place.xy + step * softness, place.z));
     }
-    return sum / 6.0;
+    return sum / 5.0;
 }
 
 // Light of one lamp on a surface: diffuse in x, mirrored in y, both before its power.
@@ -171,7 +169,7 @@ vec3 shaded(vec3 paint, vec3 n, float wrap, float gloss) {
     float angle = 6.2832 * fract(52.9829 * fract(dot(gl_FragCoord.xy, vec2(0.0671, 0.00584))));
     vec2 turn = vec2(cos(angle), sin(angle));
     float open = openness(n);
-    vec3 diffuse = ambient * (0.75 + 0.25 * n.z) * open;
+    vec3 diffuse = (ambient * (0.85 + 0.15 * n.z) + bounce * (0.5 - 0.5 * n.z)) * open;
     vec3 mirrored = vec3(0.0);
     vec2 one;
     %s
@@ -181,15 +179,11 @@ vec3 shaded(vec3 paint, vec3 n, float wrap, float gloss) {
 }
 """
 _ONE_LIGHT = """
-    if (lights > {0}) {{
-        one = lamp({0}, shadow[{0}], n, view, turn, wrap, gloss);
-        diffuse += one.x * mix(open, 1.0, 0.5) * light_power[{0}];
-        mirrored += one.y * light_power[{0}];
-    }}
+    one = lamp({0}, shadow[{0}], n, view, turn, wrap, gloss);
+    diffuse += one.x * mix(open, 1.0, 0.5) * light_power[{0}];
+    mirrored += one.y * light_power[{0}];
 """
-_LIT = _LIGHTING % (MAX_LIGHTS, ''.join(_ONE_LIGHT.format(i) for i in range(MAX_LIGHTS)))
-
-ROOM_FRAGMENT = _LIT + """
+_ROOM = """
 uniform sampler2DArray paints;
 void main() {
     vec3 paint = pow(texture(paints, vec3(coordinates, kind.x)).rgb, vec3(2.2));
@@ -198,7 +192,7 @@ void main() {
     colour = vec4(encoded(light), 1.0);
 }
 """
-PERSON_FRAGMENT = _LIT + """
+_PERSON = """
 uniform sampler2D skin;
 void main() {
     vec3 paint = pow(texture(skin, coordinates).rgb, vec3(2.2));
@@ -206,3 +200,12 @@ void main() {
     colour = vec4(encoded(shaded(paint, n, 0.15, 0.12)), 1.0);
 }
 """
+
+
+def looks_fragments(lights: int) -> tuple[str, str]:
+    """What colours the room, and what colours people, under so many lights.
+
+    The number stands in the text: Mesa's software goes through every branch for every pixel.
+    """
+    lit = _LIGHTING % (lights, ''.join(_ONE_LIGHT.format(i) for i in range(lights)))
+    return lit + _ROOM, lit + _PERSON

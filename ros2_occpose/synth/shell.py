@@ -5,7 +5,7 @@ import numpy as np
 from numpy.random import Generator
 
 from ..types import Floats
-from .furniture import Colour, draw_colour
+from .furniture import WOODS, Colour, draw_colour
 from .solids import Solid
 from .textures import Material
 
@@ -72,7 +72,9 @@ def _hanging(rng: Generator, kind: str, middle: Floats, inward: Floats, yaw: flo
     seed = int(rng.integers(2 ** 31))
     frame = Material('plain', draw_colour(rng, 0.3, 0.95), seed=seed, gloss=0.3)
     if kind == 'door':
-        wood = Material('wood', draw_colour(rng, 0.35, 0.9), draw_colour(rng, 0.3, 0.6), seed)
+        wood = Material('wood', *WOODS[rng.integers(len(WOODS))], seed, 2.0)
+        if rng.random() < 0.5:
+            wood = Material('plain', draw_colour(rng, 0.55, 0.95), seed=seed, gloss=0.3)
         tall = min(2.05, height - 0.2)
         return [_fixed(middle, inward, yaw, (wide + 0.14, 0.05, tall + 0.07), tall / 2 + 0.03,
                        frame),
