@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType, ModuleType
 
-from .commands import benchmark_speed, evaluate, export, lift, models, run, train
+from .commands import benchmark_speed, evaluate, export, lift, models, run, synth, train
 from .errors import OccposeError
 
 COMMANDS: dict[str, ModuleType] = {
@@ -17,6 +17,7 @@ COMMANDS: dict[str, ModuleType] = {
     'train': train,
     'export': export,
     'evaluate': evaluate,
+    'synth': synth,
     'models': models,
     'benchmark-speed': benchmark_speed,
 }

@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import evaluate_bag
+from . import evaluate_bag, evaluate_rendered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_benchmark(kinds.add_parser('benchmark', help=about, description=f'{about}.'))
     evaluate_bag.add_arguments(kinds.add_parser(
         'bag', help=evaluate_bag.ABOUT, description=f'{evaluate_bag.ABOUT}.'))
+    evaluate_rendered.add_arguments(kinds.add_parser(
+        'rendered', help=evaluate_rendered.ABOUT, description=f'{evaluate_rendered.ABOUT}.'))
 
 
 def _add_benchmark(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +54,8 @@ def run(args: argparse.Namespace) -> None:
     """
     if args.kind == 'bag':
         evaluate_bag.run(args)
+    elif args.kind == 'rendered':
+        evaluate_rendered.run(args)
     else:
         _run_benchmark(args)
 
