@@ -73,9 +73,9 @@ def test_any_reader_of_bags_reads_it(bag: Path, scene: Scene) -> None:
 
     with AnyReader([bag]) as reader:                # no types of ours: the schemas are inside
         counts = {c.topic: c.msgcount for c in reader.connections}
-        assert counts == {topic: 20 for topic in (
-            '/camera/image', '/camera/camera_info', '/camera/pose', '/odom', '/tf', '/truth')} | {
-                '/tf_static': 1}
+        assert counts == dict.fromkeys((
+            '/camera/image', '/camera/camera_info', '/camera/pose', '/odom', '/tf', '/truth'),
+            20) | {'/tf_static': 1}
         wanted = {c.topic: c for c in reader.connections}
         messages = {topic: [reader.deserialize(data, c.msgtype)
                             for c, _, data in reader.messages([wanted[topic]])]

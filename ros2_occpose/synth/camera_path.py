@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from ..errors import ConfigError, DataError
 from ..geometry import Camera, se3
 from ..types import Floats
-from .floor import Floor, smooth_way
+from .floor import STEP_M, Floor, smooth_way
 from .gait import along
 
 KINDS = ('robot', 'handheld', 'static', 'pan')
@@ -125,20 +125,25 @@ def _draw(rng: Generator, kind: str, people: Floats, area: Floats, fps: float,
 def _places(rng: Generator, kind: str, area: Floats, now: Floats) -> Floats:
     """Where the camera is on the floor, (T, 2) [m]."""
     if kind not in _SPEED_M_S:
-        return np.tile(rng.uniform(*area), (len(now), 1))
+        return np.tile(_somewhere(rng, area), (len(now), 1))
     speed = rng.uniform(*_SPEED_M_S[kind])
     course = 0.7 + 0.5 * np.sin(2 * np.pi * (now / rng.uniform(5, 9) + rng.random()))
     gone = speed * np.concatenate([[0.0], np.cumsum(course[1:] * np.diff(now))])
-    corners = [rng.uniform(*area)]
+    corners: list[Floats] = [_somewhere(rng, area)]
     for _ in range(40):
-        corner = rng.uniform(*area)
+        corner = _somewhere(rng, area)
         if 0.8 < np.linalg.norm(corner - corners[-1]) < 4.0:
             corners.append(corner)
-        if len(corners) > 2 and len(smooth_way(corners)) * 0.02 > gone[-1] + 0.1:
+        if len(corners) > 2 and len(smooth_way(np.stack(corners))) * STEP_M > gone[-1] + 0.1:
             break
     if len(corners) < 2:
-        corners.append(corners[0] + [0.0, 0.9])
-    return along(smooth_way(corners), gone)[0]
+        corners.append(corners[0] + np.array([0.0, 0.9]))
+    return along(smooth_way(np.stack(corners)), gone)[0]
+
+
+def _somewhere(rng: Generator, area: Floats) -> Floats:
+    """A point of an area, (2,)."""
+    return np.asarray(rng.uniform(area[0], area[1]))
 
 
 def _yaws(rng: Generator, kind: str, place: Floats, aim: Floats, now: Floats,
@@ -147,15 +152,15 @@ def _yaws(rng: Generator, kind: str, place: Floats, aim: Floats, now: Floats,
     to = aim[:, :2] - place
     wanted = np.unwrap(np.arctan2(to[:, 1], to[:, 0]))
     half = np.arctan(camera.width / 2 / camera.focal_px)
-    wanted = wanted + rng.uniform(-0.25, 0.25) * half
+    wanted = np.asarray(wanted + rng.uniform(-0.25, 0.25) * half)
     if kind == 'static':
-        return np.full(len(now), wanted[0])
+        return np.full(len(now), float(wanted[0]))
     if kind == 'pan':
         swing, period = rng.uniform(0.3, 0.6) * half, rng.uniform(6.0, 10.0)
-        return wanted[0] + swing * np.sin(2 * np.pi * (now / period + rng.random()))
+        return np.array(wanted[0] + swing * np.sin(2 * np.pi * (now / period + rng.random())))
     wanted = wanted + wobble(rng, now, 1, (4.0, 12.0), 0.15 * half)[:, 0]
     step = _TURN_RAD_S[kind] * (now[1] - now[0] if len(now) > 1 else 0.0)
-    yaw = np.empty_like(wanted)
+    yaw = np.zeros(len(wanted))
     yaw[0] = wanted[0]
     for t in range(1, len(wanted)):
         yaw[t] = yaw[t - 1] + np.clip(wanted[t] - yaw[t - 1], -step, step)

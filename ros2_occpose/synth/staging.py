@@ -256,14 +256,14 @@ def _leg(rng: Generator, area: Floats, before: Sequence[Floats]) -> Floats:
     if rng.random() < _WANDERS:
         ahead = start - np.concatenate(before)[-2]
         angle = np.arctan2(ahead[1], ahead[0]) + rng.uniform(-2.0, 2.0)
-        return np.clip([start + rng.uniform(1.0, 3.0) * np.array([np.cos(angle), np.sin(angle)])],
-                       least, most)
+        ahead = rng.uniform(1.0, 3.0) * np.array([np.cos(angle), np.sin(angle)])
+        return np.asarray(np.clip([start + ahead], least, most))
     side = float(np.sign(start[1] - middle) or 1.0)
     step = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.9, 2.2))
     x = start[0] + step if least[0] <= start[0] + step <= most[0] else start[0] - step
     across = middle - side * reach * rng.uniform(0.3, 1.0)
-    return np.clip([(x, start[1] + rng.normal(0, 0.2)), (x + rng.normal(0, 0.5), across)],
-                   least, most)
+    corners = [(x, start[1] + rng.normal(0, 0.2)), (x + rng.normal(0, 0.5), across)]
+    return np.asarray(np.clip(corners, least, most))
 
 
 def _stander(rng: Generator, plays: Repertoire, offsets: Floats, floor: Floor, area: Floats,

@@ -13,7 +13,7 @@ import numpy as np
 from ..geometry import Camera, invert, transform
 from ..skeleton import COCO17, H36M17, conversion
 from ..training.mocap.kinematics import BODY
-from ..types import Floats, Ints, JointState
+from ..types import Bools, Floats, Ints, JointState
 
 _IN_FRONT_M = 0.02          # what is nearer by less than this hides nothing
 _AROUND_M = 0.02            # looks are taken at a point and so far around it
@@ -81,7 +81,7 @@ def sights(camera: Camera, world_from_camera: Floats, body: Floats, depth: Float
     return np.where(inside, found, Sight.OUT_OF_VIEW), pixels
 
 
-def _look(pixels: Floats, far: Floats, inside: Ints, depth: Floats, ids: Ints) -> Ints:
+def _look(pixels: Floats, far: Floats, inside: Bools, depth: Floats, ids: Ints) -> Ints:
     """Sight (P, 18) by one pixel near each point."""
     high, wide = depth.shape
     column = np.where(inside, np.nan_to_num(pixels[..., 0]).round(), 0).astype(int)
