@@ -49,6 +49,7 @@ class Look:
     hairline: float                 # 0 low, 1 receded
     long_hair: float                # how far down long hair falls, 0 none, 1 to the waist
     beard: float                    # 0 none to 1 full
+    glasses: bool
     top: Fabric
     sleeve: float                   # 0 none, 1 elbow, 2 wrist
     neckline: str                   # crew, deep or high
@@ -85,14 +86,15 @@ def draw_look(seed: int) -> Look:
         hair_m=0.0 if male and rng.random() < 0.12 else float(rng.uniform(0.006, 0.028)),
         hairline=float(rng.uniform(0, 1.0 if male else 0.3)), long_hair=long_hair,
         beard=float(rng.uniform(0.2, 1)) if male and rng.random() < 0.35 else 0.0,
-        top=top, sleeve=sleeve, neckline=str(rng.choice(['crew', 'crew', 'deep', 'high'])),
+        glasses=bool(rng.random() < 0.2), top=top, sleeve=sleeve,
+        neckline=str(rng.choice(['crew', 'crew', 'deep', 'high'])),
         hem=float(rng.choice([0.12, rng.uniform(-0.06, 0.06)])),
         loose_top_m=float(rng.uniform(0.004, 0.022)),
         open_front=bool(sleeve > 1.5 and rng.random() < 0.3),
         bottom=bottom, leg=0.8 * min(skirt, 1.0) if skirt else leg, skirt=skirt,
         loose_bottom_m=float(rng.uniform(0.003, 0.02)),
         shoes=_mixed(rng, _SHOES), sole=_mixed(rng, ((0.9, 0.9, 0.9), (0.1, 0.1, 0.1))),
-        shoe_height=float(rng.choice([-0.02, 0.0, 0.02, 0.1])))
+        shoe_height=float(rng.choice([-0.02, -0.01, 0.0, 0.02, 0.1])))
 
 
 def _draw_shape(rng: Generator, male: bool) -> tuple[Phenotype, float]:

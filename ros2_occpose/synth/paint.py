@@ -12,13 +12,13 @@ from ..body.character import Part
 from ..types import Bools, Floats, Image, Ints
 from .looks import Fabric, Look
 from .noise import Noise
-from .tailor import PIECES, Surface, along_arm, covered, scalp
+from .tailor import PIECES, SOLE, Surface, along_arm, covered, scalp
 
 _SIZE_PX = 768
 # Of the face of the base mesh [m]: centre of the left eye, of the brow, of the lips.
 _EYE = np.array([0.031, 0.729, 0.125])
 _BROW, _LIPS = np.array([0.034, 0.7535]), np.array([0.0, 0.661])
-_IRIS_M, _PUPIL_M = 0.0062, 0.0028
+_IRIS_M, _PUPIL_M = 0.0072, 0.0032
 
 
 def painted(surface: Surface, look: Look, size: int = _SIZE_PX) -> Image:
@@ -102,7 +102,7 @@ def _clothes(colours: Floats, neutral: Floats, arm: Floats, look: Look, noise: N
     colours[belt] *= 0.55
     shoes = part == Part.SHOES
     colours[shoes] = np.asarray(look.shoes) * (1 + 0.1 * noise(neutral[shoes], 0.03, 2))[:, None]
-    colours[shoes & (neutral[:, 1] < -0.805)] = look.sole
+    colours[shoes & (neutral[:, 1] < SOLE)] = look.sole
     colours *= shade[:, None]
 
 
@@ -174,6 +174,11 @@ def _face(colours: Floats, neutral: Floats, look: Look, noise: Noise) -> None:
     arch = y - _BROW[1] + 6 * (x - _BROW[0]) ** 2 + 0.1 * (x - _BROW[0])
     brow = ahead & (np.abs(arch) < 0.0042) & (x > 0.014) & (x < 0.053)
     blend(0.75 * brow * (1 + 0.3 * noise(neutral, 0.003)), 0.6 * hair)
+    if look.glasses:
+        away = np.hypot((x - _EYE[0]) / 1.25, y - _EYE[1] + 0.002)
+        frame = ahead & ((np.abs(away - 0.0185) < 0.0022) | ((x < 0.011) & (np.abs(
+            y - _EYE[1] - 0.004) < 0.0022)))
+        blend(0.9 * frame, np.full(3, 0.06))
     if look.beard:
         jaw = np.clip((0.675 - y + 0.3 * np.maximum(x - 0.03, 0)) / 0.012, 0, 1) * (z > 0.03)
         around = (y < 0.683) & (spot(_LIPS, 0.02, 0.008) < 0.35)
@@ -190,7 +195,7 @@ def _hair(neutral: Floats, look: Look, noise: Noise) -> Floats:
 
 def _eye(neutral: Floats, look: Look) -> Floats:
     away = np.hypot(np.abs(neutral[:, 0]) - _EYE[0], neutral[:, 1] - _EYE[1])
-    colours = np.tile(np.array([0.85, 0.83, 0.81], np.float32), (len(away), 1))
+    colours = np.tile(np.array([0.66, 0.63, 0.6], np.float32), (len(away), 1))
     front = neutral[:, 2] > _EYE[2]
     colours[front & (away < _IRIS_M)] = look.eyes
     colours[front & (away < _PUPIL_M)] = 0.03

@@ -26,6 +26,8 @@ PIECES: dict[str, tuple[float, float, float, float]] = {
     'skirt': (0.605, 0.805, 0.29, 0.19), 'hair': (0.905, 0.805, 0.09, 0.1),
     'left_eye': (0.905, 0.915, 0.04, 0.08), 'right_eye': (0.955, 0.915, 0.04, 0.08),
 }
+SOLE = -0.8                           # neutral height of the edge of soles [m]
+
 _NAMES = tuple(PIECES)
 _HAND = SMPL24.indices('left_wrist', 'right_wrist', 'left_hand', 'right_hand')
 _ARM = [*SMPL24.indices('left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow'), *_HAND]
@@ -104,6 +106,7 @@ def _bare_neck(x: Floats, y: Floats, z: Floats, neckline: str) -> Bools:
     low = level - slope * z
     if neckline == 'deep':
         low = low - 1.6 * np.maximum(0.06 - np.abs(x), 0) * (z > 0.02)
+    low = low + 0.8 * np.maximum(np.abs(x) - 0.04, 0) * (neckline != 'high')
     return np.asarray((y > low) & (np.abs(x) < wide))
 
 
@@ -187,11 +190,14 @@ def _with_thickness(assets: HumanAssets, vertices: Floats, arm: Floats, look: Lo
     for kind, loose in ((Part.TOP, look.loose_top_m), (Part.BOTTOM, look.loose_bottom_m)):
         thick[part == kind] = (0.003 + loose * (1 + 0.7 * folds))[part == kind]
     thick[part == Part.TOP] += 0.003                      # hangs over trousers and hands
-    thick[part == Part.SHOES] = 0.006
+    thick[part == Part.SHOES] = 0.008
     hollow = _smoothed(assets, vertices, tights) - vertices[tights]
-    hangs = np.isin(part, [Part.TOP, Part.BOTTOM]) & (arm[tights] < 0.5)
-    thick += np.where(hangs, np.clip((hollow * normals).sum(1), 0, 0.03), 0)
+    hangs = np.isin(part, [Part.TOP, Part.BOTTOM]) * np.clip((0.47 - neutral[:, 1]) / 0.06, 0, 1)
+    thick += hangs * (arm[tights] < 0.3) * np.clip((hollow * normals).sum(1), 0, 0.03)
+    thick *= 1 - 0.6 * np.clip((neutral[:, 1] - 0.46) / 0.06, 0, 1)        # rests on shoulders
     out[tights] += thick[:, None] * normals
+    soles = tights[neutral[:, 1] < SOLE]
+    out[soles] += normals[neutral[:, 1] < SOLE] * [0.006, 0, 0.006] - [0, 0.008, 0]
     skirt = np.unique(assets.faces[assets.faces_of('helper-skirt')])
     out[skirt] += 0.012 * _normals(assets, vertices, 'helper-skirt')[skirt]
     if look.skirt:                                        # an even hem
