@@ -38,11 +38,12 @@ _PARTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ),
 )
 PARTS = tuple(name for name, *_ in _PARTS)
+PART_ENDS = tuple((first, last) for _, first, last in _PARTS)
 
 # Nothing of the face is an end of the head's cylinder: its points lie near the surface, and an ear
 # seen from the front just about in the section. So far must one be behind it to be hidden [m].
 _FACE_MARGIN_M = 0.03
-_TOP_FROM_EARS = 1.6                  # neck to top of the head, over neck to ears
+TOP_FROM_EARS = 1.6                   # neck to top of the head, over neck to ears
 _CHUNK = 1024                          # frames worked on at once, so that they stay in the cache
 
 
@@ -61,8 +62,8 @@ def _margins() -> Floats:
     return margins
 
 
-_OWN_MARGINS = _margins()
-_STRANGERS_MARGINS = np.zeros_like(_OWN_MARGINS)
+OWN_MARGINS = _margins()
+_STRANGERS_MARGINS = np.zeros_like(OWN_MARGINS)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def visibility(points_camera: Floats, softness_m: float = 0.0) -> Floats:
         ShapeError: Not 17 or 18 points of 3 coordinates.
     """
     points = _frames_last(points_camera)                                       # (J, 3, N)
-    out = _seen_past(points, points, _OWN_MARGINS, softness_m)
+    out = _seen_past(points, points, OWN_MARGINS, softness_m)
     return out.T.reshape(*points_camera.shape[:-2], JOINTS)
 
 
@@ -153,7 +154,7 @@ def _cylinders(body: Floats) -> _Cylinders:
     """The parts of a body (J, 3, N)."""
     neck = body[COCO17.indices('left_shoulder', 'right_shoulder')].mean(0)     # (3, N)
     ears = body[COCO17.indices('left_ear', 'right_ear')].mean(0)
-    top = body[JOINTS] if len(body) > JOINTS else neck + _TOP_FROM_EARS * (ears - neck)
+    top = body[JOINTS] if len(body) > JOINTS else neck + TOP_FROM_EARS * (ears - neck)
 
     def middle(joints: tuple[str, ...]) -> Floats:
         return top if joints == ('top',) else np.asarray(body[COCO17.indices(*joints)].mean(0))

@@ -5,7 +5,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 HELP = 'train a system on motion capture'
-SYSTEMS = ('plain', 'plain_masked', 'gated', 'gated_causal', 'learned_trajectory')
+SYSTEMS = ('plain', 'plain_masked', 'gated', 'gated_causal', 'occlusion_aware',
+           'occlusion_aware_causal', 'learned_trajectory')
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -21,6 +22,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--groups', type=int, default=96,
                         help='groups of 128 clips to draw and go through again and again')
     parser.add_argument('--seed', type=int, default=0, help='of weights and data')
+    parser.add_argument('--frames', type=int,
+                        help='of a sequence (default: 243, of occlusion_aware 128)')
+    parser.add_argument('--row', type=int, metavar='N',
+                        help='of occlusion_aware: the parts of row 1 to 7 of the ablation')
+    parser.add_argument('--without', default='', metavar='PART[,PART...]',
+                        help='of occlusion_aware: leave parts out (denoise, aware, symmetry, '
+                        'adversary, regularise, augment)')
     parser.add_argument('--cache', type=Path,
                         help='folder where drawn clips are kept (default: the cache of models)')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
@@ -35,6 +43,7 @@ def run(args: Namespace) -> None:
     """
     from ..errors import ConfigError
     from ..resources import cache_folder
+    from ..training.occlusion_rows import chosen_parts
     from ..training.processes import Processes
     from ..training.publish import publish
     from ..training.systems import task_named
@@ -43,8 +52,10 @@ def run(args: Namespace) -> None:
     if args.steps < 1 or args.batch < 1 or args.groups < 1:
         raise ConfigError(f'Expected --steps, --batch and --groups of at least 1, got '
                           f'{args.steps}, {args.batch} and {args.groups}.')
-    task = task_named(args.system, channels=args.channels)
-    config = TrainingConfig(steps=args.steps, batch=args.batch, groups=args.groups, seed=args.seed)
+    parts = chosen_parts(args.row, [word for word in args.without.split(',') if word])
+    task = task_named(args.system, channels=args.channels, parts=parts)
+    config = TrainingConfig(steps=args.steps, batch=args.batch, groups=args.groups, seed=args.seed,
+                            frames=args.frames or task.frames)
     cache = args.cache or cache_folder() / 'training'
     processes = Processes.join(args.device, threads=args.threads)
     trainer = Trainer(task, config, args.data, args.output, cache, processes=processes,
@@ -53,7 +64,13 @@ def run(args: Namespace) -> None:
     if processes.is_first:
         command = (f'occpose train {args.system} --data DIR --output DIR --steps {args.steps} '
                    f'--channels {args.channels} --batch {args.batch} --groups {args.groups} '
-                   f'--seed {args.seed}')
+                   f'--seed {args.seed}' + _more(args))
         written = publish(args.system, task, args.data, args.output, command=command)
         print(f'Written: {", ".join(str(path) for path in written)}')
     processes.leave()
+
+
+def _more(args: Namespace) -> str:
+    """The options that are seldom given, as they were typed."""
+    given = {'frames': args.frames, 'row': args.row, 'without': args.without}
+    return ''.join(f' --{name} {value}' for name, value in given.items() if value)

@@ -24,6 +24,7 @@ class NetworkMeta:
     fill: Fill
     receptive_field: int
     dilations: tuple[int, ...]
+    kernel: int = 3                 # taps of a layer that looks at several frames
     about: Mapping[str, str] = field(default_factory=dict)     # commit, seed, steps, shape ...
 
     def as_properties(self) -> dict[str, str]:
@@ -31,7 +32,7 @@ class NetworkMeta:
         return {**self.about, **_PROMISES, 'system': self.system,
                 'causal': str(self.causal).lower(), 'fill': self.fill,
                 'receptive_field': str(self.receptive_field),
-                'dilations': ','.join(map(str, self.dilations))}
+                'dilations': ','.join(map(str, self.dilations)), 'kernel': str(self.kernel)}
 
     @staticmethod
     def of(session: Session) -> NetworkMeta:
@@ -54,6 +55,7 @@ class NetworkMeta:
                 fill={fill: fill for fill in FILLS}[said['fill']],
                 receptive_field=int(said['receptive_field']),
                 dilations=tuple(int(d) for d in said['dilations'].split(',')),
+                kernel=int(said.get('kernel', '3')),
                 about=said,
             )
         except (KeyError, ValueError) as error:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from .sequence import Fill
 
-System = Literal['plain', 'gated', 'trajectory']
+System = Literal['plain', 'gated', 'trajectory', 'occlusion_aware']
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,8 @@ JOINTS = len(COCO17.joints)
 # offsets (J, 2), freshness (J,), middle (2), log distance, shift of the middle (2)
 FEATURES = 3 * JOINTS + 5
 FRESHNESS = slice(2 * JOINTS, 3 * JOINTS)
+LOG_DISTANCE = FRESHNESS.stop + 2      # logarithm of the distance [m] over the usual one
+USUAL_LOG_DISTANCE = 1.4
 MEMORY_FRAMES = 8.0            # freshness falls by a factor of e in so many frames
 
 _TORSO = ('left_shoulder', 'right_shoulder', 'left_hip', 'right_hip')
@@ -129,7 +131,7 @@ def normalise(state: BodyState, rays: Floats, seen: Bools,
             offsets.reshape(len(offsets), -1),
             freshness(unseen),
             np.clip(middle, -1.5, 1.5),
-            -np.log(per_m)[:, None] - 1.4,
+            -np.log(per_m)[:, None] - USUAL_LOG_DISTANCE,
             np.clip(moved * 10, -2, 2),
         ],
         1,

@@ -1,4 +1,4 @@
-"""A causal gated network, one frame at a time: what its layers must remember lives here."""
+"""A causal network, one frame at a time: what its layers must remember lives here."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from .metadata import NetworkMeta
 class StepNetwork:
     """One frame at a time of N people, each with a past of its own.
 
-    The past of a layer with dilation d is a ring of 2 d frames. Before somebody's first frame it
+    The past of a layer with K taps and dilation d is a ring of (K - 1) d frames. Before somebody's first frame it
     holds zeros, as the padding of the network does.
 
     Raises:
@@ -31,18 +31,18 @@ class StepNetwork:
         self._session = session
         self.backend = session.backend
         self._time = 0
-        self._dilations = self.meta.dilations
-        self._rings = [np.zeros((2 * d, 0, self._width(f'past_{i}')), np.float32)
+        self._dilations, self._older = self.meta.dilations, self.meta.kernel - 1
+        self._rings = [np.zeros((self._older * d, 0, self._width(f'past_{i}')), np.float32)
                        for i, d in enumerate(self._dilations)]
 
     def _width(self, name: str) -> int:
-        """Of one frame of a past of two."""
+        """Of one frame of a past."""
         shape = self._session.inputs.get(name, ())
         if len(shape) != 2 or not isinstance(shape[1], int):
             raise ModelError(
-                f'Expected a causal network with an input {name} of two frames, got '
+                f'Expected a causal network with an input {name} of {self._older} frames, got '
                 f'{dict(self._session.inputs)}; export it again with `occpose export`.')
-        return shape[1] // 2
+        return shape[1] // self._older
 
     def __len__(self) -> int:
         return self._rings[0].shape[1]
@@ -61,13 +61,13 @@ class StepNetwork:
         """
         arrays: dict[str, Floats] = {'features': features}
         for i, (d, ring) in enumerate(zip(self._dilations, self._rings)):
-            oldest, older = ring[self._time % (2 * d)], ring[(self._time + d) % (2 * d)]
-            arrays[f'past_{i}'] = np.concatenate([oldest, older], axis=1)
+            taps = [ring[(self._time + k * d) % len(ring)] for k in range(self._older)]
+            arrays[f'past_{i}'] = np.concatenate(taps, axis=1)      # oldest first
         out = self._session(arrays)
         if remember:
-            now = out | {'now_0': features}
-            for i, (d, ring) in enumerate(zip(self._dilations, self._rings)):
-                ring[self._time % (2 * d)] = now[f'now_{i}']
+            now = {'now_0': features} | out
+            for i, ring in enumerate(self._rings):
+                ring[self._time % len(ring)] = now[f'now_{i}']
             self._time += 1
         return out['joints'], out['std']
 

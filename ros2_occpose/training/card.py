@@ -17,6 +17,9 @@ _SYSTEMS = {
     'plain': 'Dilated temporal convolution without gates (D. Pavllo et al., "3D human pose '
              'estimation in\nvideo with temporal convolutions and semi-supervised training", '
              '2019), the baseline',
+    'occlusion_aware': 'Occlusion-aware networks (Y. Cheng et al., "Occlusion-Aware Networks for '
+                       '3D Human Pose\nEstimation in Video", 2019): a 2D TCN that denoises and a '
+                       '3D TCN that completes',
     'trajectory': 'Trajectory model of VideoPose3D (D. Pavllo et al., "3D human pose estimation '
                   'in\nvideo with temporal convolutions and semi-supervised training", 2019, '
                   'section 3.3),\nthe baseline of back-projection',

@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,25 @@ from ..types import Floats
 from .fingerprint import code_fingerprint
 from .mocap.motion import Motion
 from .people.bodies import sampling_weights
+from .views.film import Film, draw_film
 from .views.sequences import Clips, draw_clips
 
 logger = logging.getLogger(__name__)
 
 GROUP = 128                # clips a file
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of clips: a dataclass of arrays, and what draws it (as `draw_clips` does)."""
+
+    prefix: str                # of its folders
+    kind: type
+    draw: Callable[..., Any]
+
+
+CLIPS = Source('', Clips, draw_clips)
+FILM = Source('film-', Film, draw_film)
 
 
 @dataclass(frozen=True)
@@ -34,27 +49,30 @@ class Corpus:
     folder: Path
     seed: int
     frames: int
+    source: Source = CLIPS
 
-    def group(self, number: int) -> Clips:
+    def group(self, number: int) -> Any:
         """The clips of a group; the same for the same motions, seed and code."""
         path = self._folder / f'{number:05}.npz'
         if not path.exists():
             self._write(path, self._draw(number))
         with np.load(path) as arrays:
-            return Clips(**{field.name: arrays[field.name] for field in fields(Clips)})
+            kind = self.source.kind
+            return kind(**{field.name: arrays[field.name] for field in fields(kind)})
 
-    def _draw(self, number: int) -> Clips:
+    def _draw(self, number: int) -> Any:
         rng = np.random.default_rng([self.seed, number])
-        return draw_clips(rng, self.motions, sampling_weights(self.motions), GROUP, self.frames)
+        weights = sampling_weights(self.motions)
+        return self.source.draw(rng, self.motions, weights, GROUP, self.frames)
 
-    def _write(self, path: Path, clips: Clips) -> None:
+    def _write(self, path: Path, clips: Any) -> None:
         part = path.with_name(f'{path.stem}.{np.random.default_rng().integers(2 ** 60)}.part')
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with part.open('wb') as file:
                 np.savez(file, allow_pickle=False,
                          **{field.name: _compact(getattr(clips, field.name))
-                            for field in fields(Clips)})
+                            for field in fields(clips)})
             part.replace(path)
         except OSError as error:
             with suppress(OSError):
@@ -64,7 +82,8 @@ class Corpus:
 
     @property
     def _folder(self) -> Path:
-        return self.folder / f'{self.frames}x{GROUP}-{self.seed}-{self._fingerprint()}'
+        name = f'{self.frames}x{GROUP}-{self.seed}-{self._fingerprint()}'
+        return self.folder / (self.source.prefix + name)
 
     def _fingerprint(self) -> str:
         """Of the motions and of the code that multiplies them."""

@@ -21,9 +21,11 @@ from ..inference import load_session
 from ..lifting.metadata import NetworkMeta
 from ..lifting.network_config import NetworkConfig
 from ..lifting.normalise import FEATURES, FRESHNESS, JOINTS
+from ..lifting.occlusion_network import OcclusionNetwork
 from ..lifting.plain_network import RAYS, TrajectoryNetwork
 from ..lifting.streaming import StepNetwork
 from .calibration import Calibrated, Calibration
+from .occlusion_step import OcclusionStepModule
 from .step_module import StepModule
 from .trainer import load_checkpoint
 from .weights import network_of
@@ -63,8 +65,8 @@ def export(network: nn.Module, path: Path, *, about: Mapping[str, str] | None = 
     meta = NetworkMeta(
         system=config.system, causal=config.causal, fill=config.fill,
         receptive_field=config.receptive_field, dilations=config.dilations,
-        about={**said, 'channels': str(config.channels), 'gates': str(config.gates),
-               'kernel': str(config.kernel)})
+        kernel=config.kernel,
+        about={**said, 'channels': str(config.channels), 'gates': str(config.gates)})
     part = path.with_suffix('.part')
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(_graph(module, meta.as_properties()), str(part))
@@ -84,13 +86,16 @@ def _module(network: nn.Module, calibration: Calibration) -> nn.Module:
     if isinstance(network, TrajectoryNetwork):
         return network
     calibrated = Calibrated(network, calibration)
-    return StepModule(calibrated) if calibrated.config.causal else calibrated
+    if not calibrated.config.causal:
+        return calibrated
+    return (OcclusionStepModule if isinstance(network, OcclusionNetwork) else StepModule)(
+        calibrated)
 
 
 def _graph(module: nn.Module, properties: dict[str, str]) -> Any:
     """The module as an ONNX model for any number of people (and frames)."""
     batch, frames = torch.export.Dim('batch'), torch.export.Dim('frames')
-    if isinstance(module, StepModule):
+    if isinstance(module, StepModule | OcclusionStepModule):
         widths = {'features': FEATURES, **module.pasts()}
         inputs = tuple(torch.zeros(3, width) for width in widths.values())
         first, *rest = [{0: batch}] * len(widths)
@@ -128,7 +133,7 @@ def disagreement(module: nn.Module, path: Path) -> float:
     if isinstance(module, TrajectoryNetwork):
         features = features[..., :RAYS]
         got = session({'rays': features})['root'],
-    elif isinstance(module, StepModule):
+    elif isinstance(module, StepModule | OcclusionStepModule):
         got, module = StepNetwork(session).sequence(features), module.calibrated
     else:
         out = session({'features': features})

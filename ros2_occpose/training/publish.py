@@ -11,6 +11,7 @@ from .calibration import fit
 from .card import draw_curves, write_card
 from .export import export_checkpoint
 from .mocap.motion import load_motions
+from .occlusion_task import OcclusionTask
 from .task import LiftingTask, Task
 from .trainer import BEST, CHECKPOINT, load_checkpoint, save_checkpoint
 from .views.recorded import recorded_clips
@@ -28,7 +29,7 @@ def publish(name: str, task: Task, data: Path, output: Path, *, command: str) ->
         command: What was typed, for the card.
     """
     best, last = load_checkpoint(output / BEST), load_checkpoint(output / CHECKPOINT)
-    if isinstance(task, LiftingTask):
+    if isinstance(task, LiftingTask | OcclusionTask):
         best['calibration'] = _calibration(task, best, data)
         save_checkpoint(output / BEST, best)
     model = output / f'{name}.onnx'
@@ -40,10 +41,10 @@ def publish(name: str, task: Task, data: Path, output: Path, *, command: str) ->
     return [model, card, curves]
 
 
-def _calibration(task: LiftingTask, state: dict[str, Any], data: Path) -> tuple[float, ...]:
+def _calibration(task: LiftingTask | OcclusionTask, state: dict[str, Any], data: Path) -> tuple[float, ...]:
     """Fitted on held-out people as they were recorded, with and without occlusion."""
     clips = recorded_clips(load_motions(data, ('validation',)), state['config']['seed'])
-    arrays = task.with_occlusion().prepare(clips)
+    arrays = task.judged(clips)
     features, target, counts = (torch.as_tensor(arrays[name]).float()
                                 for name in ('features', 'target', 'counts'))
     network = network_of(state)

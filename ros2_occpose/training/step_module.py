@@ -15,13 +15,7 @@ class StepLayer(nn.Module):
 
     def __init__(self, layer: GatedConvolution) -> None:
         super().__init__()
-        norm = layer.norm
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
-        weight = layer.feature.weight.double() * scale[:, None, None]
-        bias = norm.bias.double() - norm.running_mean.double() * scale
-        self.feature = _linear(weight, bias)
+        self.feature = fold_norm(layer.feature, layer.norm)
         self.gate = _linear(layer.gate.weight.repeat_interleave(layer.shared, 0),
                             layer.gate.bias.repeat_interleave(layer.shared, 0))
 
@@ -67,6 +61,15 @@ class StepModule(nn.Module):
             x = x + deep(wide(torch.cat([past, x], 1)))
         joints, log_std = self.heads(x[..., None], features[..., None])
         return joints[:, 0], self.calibrated.std(log_std[:, 0], features), *now
+
+
+def fold_norm(convolution: nn.Conv1d, norm: nn.BatchNorm1d) -> nn.Linear:
+    """A convolution without bias and the batch norm behind it, as one product on K taps."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
+    return _linear(convolution.weight.double() * scale[:, None, None],
+                   norm.bias.double() - norm.running_mean.double() * scale)
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:

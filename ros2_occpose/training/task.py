@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..lifting.network_config import NetworkConfig
 from ..lifting.sequence import interpolate
+from .corpus import CLIPS, Source
 from .losses import lifting_loss, trajectory_loss
 from .views.sequences import Clips, to_sequences, worth_learning
 from .weights import build
@@ -25,34 +26,62 @@ class Task(Protocol):
 
     network: NetworkConfig
     error: str          # which of the parts of the loss tells how good it is
+    frames: int         # of a sequence, where nobody asks for another length
+
+    @property
+    def source(self) -> Source:
+        """The kind of clips that it learns from."""
+
+    @property
+    def views(self) -> int:
+        """How many ways it looks at a clip, one an epoch, again and again."""
 
     def build(self) -> nn.Module:
         """The untrained network."""
 
-    def prepare(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
+    def prepare(self, clips: Any, view: int = 0) -> Mapping[str, NDArray[Any]]:
         """What the network is fed and asked, arrays of (B, ...)."""
+
+    def prepare_held_out(self, clips: Any) -> Mapping[str, NDArray[Any]]:
+        """The same of people by whom checkpoints are chosen."""
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Parts]:
         """The loss of a batch and its parts, those in millimetres for people to read."""
 
 
+class _OfClips:
+    """Looks at clips in one way, and at held-out people as at others."""
+
+    source = CLIPS
+    views = 1
+
+    def prepare(self, clips: Clips, view: int = 0) -> Mapping[str, NDArray[Any]]:
+        """What the network is fed and asked."""
+        raise NotImplementedError
+
+    def prepare_held_out(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
+        """The same."""
+        return self.prepare(clips)
+
+
 @dataclass(frozen=True, kw_only=True)
-class LiftingTask:
+class LiftingTask(_OfClips):
     """2D joints over time to 3D joints and their std."""
 
     network: NetworkConfig
     occlusion: float = 0.5          # share of the clips in which joints are hidden
     error: str = 'mpjpe_mm'
+    frames: int = 243               # as many as the network remembers
 
     def build(self) -> nn.Module:
         """The network of the system."""
         return build(self.network)
 
-    def with_occlusion(self) -> LiftingTask:
-        """The same with hidden joints, for judging a system that has never met any."""
-        return replace(self, occlusion=1.0)
+    def judged(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
+        """As `prepare`, with hidden joints also for a system that has never met any."""
+        return replace(self, occlusion=1.0).prepare(clips)
 
-    def prepare(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
+    def prepare(self, clips: Clips, view: int = 0) -> Mapping[str, NDArray[Any]]:
         """Normalised as the network will see people live."""
         sequences = to_sequences(clips, self.network.fill, occlusion=self.occlusion)
         return {'features': sequences.features, 'target': sequences.target,
@@ -66,17 +95,18 @@ class LiftingTask:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrajectoryTask:
+class TrajectoryTask(_OfClips):
     """2D joints in the image to the root in the camera: VideoPose3D's trajectory model."""
 
     network: NetworkConfig
     error: str = 'root_mm'
+    frames: int = 243
 
     def build(self) -> nn.Module:
         """The network of the system."""
         return build(self.network)
 
-    def prepare(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
+    def prepare(self, clips: Clips, view: int = 0) -> Mapping[str, NDArray[Any]]:
         """Rays with straight lines over the gaps, and where the root truly is."""
         rays, _ = interpolate(clips.rays, clips.seen)
         return {'rays': rays.reshape(*rays.shape[:2], -1).astype(np.float32),

@@ -52,7 +52,7 @@ class _Groups(IterableDataset[Arrays]):
 
     def __init__(self, corpus: Corpus, task: Task, config: TrainingConfig, first: int) -> None:
         self.corpus, self.task, self.config, self.first = corpus, task, config, first
-        self._kept: dict[int, Arrays] = {}
+        self._kept: dict[tuple[int, int], Arrays] = {}
 
     def __iter__(self) -> Iterator[Arrays]:
         info = get_worker_info()
@@ -63,18 +63,19 @@ class _Groups(IterableDataset[Arrays]):
         while True:
             epoch, place = divmod(position, self.config.groups)
             rng = np.random.default_rng([self.config.seed, epoch])
-            arrays = self._prepared(int(rng.permutation(self.config.groups)[place]))
+            group = int(rng.permutation(self.config.groups)[place])
+            arrays = self._prepared(group, epoch % self.task.views)
             order = np.random.default_rng([self.config.seed, position]).permutation(GROUP)
             yield {name: array[order] for name, array in arrays.items()}
             position += workers
 
-    def _prepared(self, group: int) -> Arrays:
+    def _prepared(self, group: int, view: int) -> Arrays:
         """The same every time, so it is kept as long as memory is no matter."""
-        arrays = self._kept.get(group)
+        arrays = self._kept.get((group, view))
         if arrays is None:
-            arrays = self.task.prepare(self.corpus.group(group))
+            arrays = self.task.prepare(self.corpus.group(group), view)
             if len(self._kept) < _MOST_KEPT:
-                self._kept[group] = arrays
+                self._kept[group, view] = arrays
         return arrays
 
 
@@ -91,7 +92,8 @@ class Trainer:
         self.task, self.config, self.output, self.workers = task, config, output, workers
         self.processes, self.device = processes, processes.device
         self._about = {'commit': source_commit(), 'data': data.name}
-        self._corpus = Corpus(load_motions(data, ('train',)), cache, config.seed, config.frames)
+        self._corpus = Corpus(load_motions(data, ('train',)), cache, config.seed, config.frames,
+                              task.source)
         self.held_out = held_out(task, config, data, cache)
         torch.manual_seed(config.seed)
         self.network = task.build().to(self.device)
@@ -199,8 +201,9 @@ class Trainer:
 
 def held_out(task: Task, config: TrainingConfig, data: Path, cache: Path) -> Arrays:
     """The same clips of held-out people in every run of a seed; never of the test split."""
-    corpus = Corpus(load_motions(data, ('validation',)), cache, config.seed, config.frames)
-    groups = [task.prepare(corpus.group(number)) for number in range(config.held_out)]
+    corpus = Corpus(load_motions(data, ('validation',)), cache, config.seed, config.frames,
+                    task.source)
+    groups = [task.prepare_held_out(corpus.group(number)) for number in range(config.held_out)]
     return {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
 
 

@@ -1,6 +1,7 @@
 """From a checkpoint to the network it was saved of."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -9,10 +10,15 @@ from ..errors import DataError
 from ..lifting.gated_network import GatedNetwork
 from ..lifting.network_config import NetworkConfig
 from ..lifting.normalise import VERSION
+from ..lifting.occlusion_network import OcclusionConfig, OcclusionNetwork
 from ..lifting.plain_network import PlainNetwork, TrajectoryNetwork
 
-NETWORKS: dict[str, type[PlainNetwork | GatedNetwork | TrajectoryNetwork]] = {
-    'plain': PlainNetwork, 'gated': GatedNetwork, 'trajectory': TrajectoryNetwork}
+# what is only there while a network learns has names that begin so, and is in no file of weights
+SCAFFOLD = 'scaffold.'
+NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
+    'plain': PlainNetwork, 'gated': GatedNetwork, 'trajectory': TrajectoryNetwork,
+    'occlusion_aware': OcclusionNetwork}
+_CONFIGS: dict[str, type[NetworkConfig]] = {'occlusion_aware': OcclusionConfig}
 
 
 def build(config: NetworkConfig) -> nn.Module:
@@ -32,6 +38,7 @@ def network_of(state: dict[str, Any]) -> nn.Module:
             'train again.'
         )
     shape = {**state['network'], 'dilations': tuple(state['network']['dilations'])}
-    network = build(NetworkConfig(**shape))
-    network.load_state_dict(state['weights'])
+    network = build(_CONFIGS.get(shape['system'], NetworkConfig)(**shape))
+    network.load_state_dict({name: weights for name, weights in state['weights'].items()
+                             if not name.startswith(SCAFFOLD)})
     return network.eval()
