@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import evaluate_bag, evaluate_rendered
+from . import evaluate_ablation, evaluate_bag, evaluate_rendered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'bag', help=evaluate_bag.ABOUT, description=f'{evaluate_bag.ABOUT}.'))
     evaluate_rendered.add_arguments(kinds.add_parser(
         'rendered', help=evaluate_rendered.ABOUT, description=f'{evaluate_rendered.ABOUT}.'))
+    evaluate_ablation.add_arguments(kinds.add_parser(
+        'ablation', help=evaluate_ablation.ABOUT, description=f'{evaluate_ablation.ABOUT}.'))
 
 
 def _add_benchmark(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> None:
         evaluate_bag.run(args)
     elif args.kind == 'rendered':
         evaluate_rendered.run(args)
+    elif args.kind == 'ablation':
+        evaluate_ablation.run(args)
     else:
         _run_benchmark(args)
 

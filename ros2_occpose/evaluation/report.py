@@ -128,7 +128,7 @@ def _main_table(outcome: Outcome) -> list[str]:
     rows = [(protocol, f'{100 * score.share_hidden:.0f} %', system, *_cells(score))
             for protocol in next(iter(outcome.scores.values()))
             for system, score in ((s, scores[protocol]) for s, scores in outcome.scores.items())]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _cells(score: Score) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _calibration_table(outcome: Outcome) -> list[str]:
     rows = [(system, *(form for group in ('visible', 'hidden')
                        for form in _mean_shares(outcome, system, group)))
             for system in outcome.scores]
-    return _table(('system', 'visible, 1.88', 'visible, 2.80', 'hidden, 1.88', 'hidden, 2.80'),
+    return table(('system', 'visible, 1.88', 'visible, 2.80', 'hidden, 1.88', 'hidden, 2.80'),
                   rows)
 
 
@@ -163,15 +163,16 @@ def _mean_shares(outcome: Outcome, system: str, group: str) -> tuple[str, ...]:
 def _id_table(outcome: Outcome) -> list[str]:
     rows = [(protocol, system, f'{ids.idf1:.3f}', f'{ids.mota:.3f}', str(ids.id_switches))
             for system, scores in outcome.ids.items() for protocol, ids in scores.items()]
-    return _table(('protocol', 'system', 'IDF1', 'MOTA', 'id switches'), sorted(rows))
+    return table(('protocol', 'system', 'IDF1', 'MOTA', 'id switches'), sorted(rows))
 
 
 def _ratio_table(ratios: list[tuple[Goal, float]]) -> list[str]:
     rows = [(f'{goal.system} / {goal.to}', goal.protocol, goal.metric, f'{value:.3f}',
              f'{goal.at_most:.2f}', 'yes' if value <= goal.at_most else 'no', goal.why)
             for goal, value in ratios]
-    return _table(('ratio', 'protocol', 'of', 'found', 'goal: at most', 'reached', ''), rows)
+    return table(('ratio', 'protocol', 'of', 'found', 'goal: at most', 'reached', ''), rows)
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A table in Markdown."""
     return [f'| {" | ".join(row)} |' for row in (head, ('---',) * len(head), *rows)]

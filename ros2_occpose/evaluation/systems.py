@@ -54,18 +54,25 @@ class System:
         """Whether it is what the live node can run."""
         return self.causal and self.place is back_projection
 
-    def lift(self, subjects: Subjects, seen: Bools) -> tuple[Floats, Floats]:
+    def lift(self, subjects: Subjects, seen: Bools,
+             window: int | None = None) -> tuple[Floats, Floats]:
         """Joints (N, T, 17, 3) [m] around the hip in camera axes, and their std (N, T, 17) [m].
 
         Each sequence begins with the first valid frame of the person and ends with the last.
+
+        Args:
+            subjects: Whom to lift.
+            seen: (N, T, 17).
+            window: Frames after which everything is forgotten; None: never.
         """
         j = len(H36M17.joints)
         joints, std = np.zeros((*seen.shape[:2], j, 3)), np.ones((*seen.shape[:2], j))
-        for span, rows in _batches(subjects.valid, together=self.causal):
-            at = (rows, span)
-            joints[at], std[at] = lift_sequences(
-                self.session, subjects.rays[at], seen[at],
-                subjects.world_from_camera[at][..., :3, :3])
+        for whole, rows in _batches(subjects.valid, together=self.causal):
+            for span in _cut(whole, window):
+                at = (rows, span)
+                joints[at], std[at] = lift_sequences(
+                    self.session, subjects.rays[at], seen[at],
+                    subjects.world_from_camera[at][..., :3, :3])
         return joints, std
 
     def locate(self, joints: Floats, std: Floats, subjects: Subjects, seen: Bools) -> Answer:
@@ -163,6 +170,13 @@ def _span(valid: Bools) -> slice:
     """From the first valid frame of (T,) to the last; nothing if there is none."""
     frames = np.flatnonzero(valid)
     return slice(int(frames[0]), int(frames[-1]) + 1) if len(frames) else slice(0, 0)
+
+
+def _cut(span: slice, window: int | None) -> list[slice]:
+    """Pieces of some frames, each at most so long."""
+    step = window or span.stop - span.start
+    return [slice(first, min(first + step, span.stop))
+            for first in range(span.start, span.stop, step)]
 
 
 def _batches(valid: Bools, *, together: bool) -> list[tuple[slice, list[int]]]:

@@ -1,12 +1,19 @@
 """Shape of a temporal convolution network, and which systems there are."""
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from .sequence import Fill
 
 System = Literal['plain', 'gated', 'trajectory', 'occlusion_aware']
+
+# What the paper adds to a 3D TCN, one row of its Table 2 each: the 2D TCN, the removal of joints
+# that are not seen, and what only matters while the network learns.
+PARTS = ('denoise', 'aware', 'symmetry', 'adversary', 'regularise', 'augment')
+# Dilations of one TCN of `occlusion_network`: first layer; convolution blocks of (stride 2, dilated); transposed blocks of
+# (transposed, dilated). In frames of the full rate, so half of it says how the window form strides.
+HOURGLASS: tuple[int, ...] = (1, 1, 4, 2, 16, 2, 4, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +36,28 @@ class NetworkConfig:
     def as_dict(self) -> dict[str, object]:
         """For checkpoints."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OcclusionConfig(NetworkConfig):
+    """Of the occlusion-aware networks."""
+
+    system: System = 'occlusion_aware'
+    kernel: int = 5
+    dilations: tuple[int, ...] = (*HOURGLASS, *HOURGLASS)
+    parts: tuple[str, ...] = PARTS
+
+    @property
+    def denoise(self) -> bool:
+        """Whether there is a 2D TCN."""
+        return 'denoise' in self.parts
+
+    @property
+    def aware(self) -> bool:
+        """Whether joints that are not seen are removed."""
+        return 'aware' in self.parts
+
+    def with_parts(self, parts: tuple[str, ...]) -> OcclusionConfig:
+        """The same system with other parts."""
+        tcns = 2 if 'denoise' in parts else 1
+        return replace(self, parts=parts, dilations=HOURGLASS * tcns)

@@ -13,51 +13,19 @@ at the present. Layer by layer both forms reach over as many frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .network_config import NetworkConfig, System
+from .network_config import HOURGLASS, NetworkConfig, OcclusionConfig
 from .network_heads import Heads
 from .normalise import FEATURES, FRESHNESS, JOINTS
 
-# What the paper adds to a 3D TCN, one row of its Table 2 each: the 2D TCN, the removal of joints
-# that are not seen, and what only matters while the network learns.
-PARTS = ('denoise', 'aware', 'symmetry', 'adversary', 'regularise', 'augment')
-# Of one TCN: first layer; convolution blocks of (stride 2, dilated); transposed blocks of
-# (transposed, dilated). In frames of the full rate, so half of it says how the window form strides.
-DILATIONS: tuple[int, ...] = (1, 1, 4, 2, 16, 2, 4, 1, 1)
 _RATES = (1, 1, 2, 2, 4, 4, 2, 2, 1)        # frames from one input of a layer to the next
 _DOWN, _UP = (1, 3), (5, 7)                 # layers that halve the rate, and that double it
 _OFFSETS = 2 * JOINTS
 _SEEN_NOW = 0.999                           # freshness of a joint that is seen
-
-
-@dataclass(frozen=True, kw_only=True)
-class OcclusionConfig(NetworkConfig):
-    """Travels with the weights."""
-
-    system: System = 'occlusion_aware'
-    kernel: int = 5
-    dilations: tuple[int, ...] = (*DILATIONS, *DILATIONS)
-    parts: tuple[str, ...] = PARTS
-
-    @property
-    def denoise(self) -> bool:
-        """Whether there is a 2D TCN."""
-        return 'denoise' in self.parts
-
-    @property
-    def aware(self) -> bool:
-        """Whether joints that are not seen are removed."""
-        return 'aware' in self.parts
-
-    def with_parts(self, parts: tuple[str, ...]) -> OcclusionConfig:
-        """The same system with other parts."""
-        tcns = 2 if 'denoise' in parts else 1
-        return replace(self, parts=parts, dilations=DILATIONS * tcns)
 
 
 class Layer(nn.Module):
@@ -66,7 +34,7 @@ class Layer(nn.Module):
     def __init__(self, inputs: int, config: NetworkConfig, number: int) -> None:
         super().__init__()
         k, c, self.causal = config.kernel, config.channels, config.causal
-        self.dilation = DILATIONS[number]
+        self.dilation = HOURGLASS[number]
         self.up = not config.causal and number in _UP
         if config.causal:
             self.padding = ((k - 1) * self.dilation, 0)
@@ -109,7 +77,7 @@ class Tcn(nn.Module):
         super().__init__()
         c = config.channels
         self.layers = nn.ModuleList(
-            Layer(c if number else FEATURES, config, number) for number in range(len(DILATIONS)))
+            Layer(c if number else FEATURES, config, number) for number in range(len(HOURGLASS)))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, FEATURES, T) to (B, C, T)."""

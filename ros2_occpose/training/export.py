@@ -19,7 +19,7 @@ from torch import nn
 from ..errors import ModelError
 from ..inference import load_session
 from ..lifting.metadata import NetworkMeta
-from ..lifting.network_config import NetworkConfig
+from ..lifting.network_config import NetworkConfig, OcclusionConfig
 from ..lifting.normalise import FEATURES, FRESHNESS, JOINTS
 from ..lifting.occlusion_network import OcclusionNetwork
 from ..lifting.plain_network import RAYS, TrajectoryNetwork
@@ -62,6 +62,8 @@ def export(network: nn.Module, path: Path, *, about: Mapping[str, str] | None = 
     said = dict(about or {})
     if calibration is not None:
         said['calibration'] = ','.join(f'{number:.4f}' for number in calibration.as_tuple())
+    if isinstance(config, OcclusionConfig):
+        said['parts'] = ','.join(config.parts)
     meta = NetworkMeta(
         system=config.system, causal=config.causal, fill=config.fill,
         receptive_field=config.receptive_field, dilations=config.dilations,

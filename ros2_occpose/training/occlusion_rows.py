@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import ConfigError
-from ..lifting.occlusion_network import PARTS
+from ..lifting.network_config import PARTS
 
 THRESHOLD = 0.3        # b: joints with a lower score are removed
 

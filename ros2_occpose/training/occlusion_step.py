@@ -1,4 +1,4 @@
-"""The causal occlusion-aware network frame by frame, as `step_module` does it for the gated one."""
+"""The causal occlusion-aware network frame by frame, as `step_module` does for the gated one."""
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """What the occlusion-aware networks learn, and from what: both TCNs together, semi-supervised.
 
-Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019, section 3
-and 4. A part of the film has no 3D truth: it teaches by its visible 2D joints (eq. 5), and by which
-joints the detector was unsure of (eq. 8).
+Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019, sections
+3 and 4. A part of the film has no 3D truth: it teaches by its visible 2D joints (eq. 5), and by
+which joints the detector was unsure of (eq. 8).
 """
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..lifting.network_config import OcclusionConfig
 from ..lifting.normalise import FRESHNESS, JOINTS, LOG_DISTANCE, USUAL_LOG_DISTANCE
-from ..lifting.occlusion_network import OcclusionConfig, OcclusionNetwork
+from ..lifting.occlusion_network import OcclusionNetwork
 from ..lifting.sequence import Normalised, normalise_sequences
 from ..skeleton import COCO17, H36M17, conversion
 from ..types import Bools, Floats

@@ -41,7 +41,8 @@ def publish(name: str, task: Task, data: Path, output: Path, *, command: str) ->
     return [model, card, curves]
 
 
-def _calibration(task: LiftingTask | OcclusionTask, state: dict[str, Any], data: Path) -> tuple[float, ...]:
+def _calibration(task: LiftingTask | OcclusionTask, state: dict[str, Any],
+                 data: Path) -> tuple[float, ...]:
     """Fitted on held-out people as they were recorded, with and without occlusion."""
     clips = recorded_clips(load_motions(data, ('validation',)), state['config']['seed'])
     arrays = task.judged(clips)

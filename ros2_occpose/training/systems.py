@@ -4,8 +4,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import ConfigError
-from ..lifting.network_config import NetworkConfig
-from ..lifting.occlusion_network import OcclusionConfig
+from ..lifting.network_config import NetworkConfig, OcclusionConfig
 from .occlusion_rows import Parts
 from .occlusion_task import OcclusionTask
 from .task import LiftingTask, Task, TrajectoryTask

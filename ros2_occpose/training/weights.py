@@ -8,9 +8,9 @@ from torch import nn
 
 from ..errors import DataError
 from ..lifting.gated_network import GatedNetwork
-from ..lifting.network_config import NetworkConfig
+from ..lifting.network_config import NetworkConfig, OcclusionConfig
 from ..lifting.normalise import VERSION
-from ..lifting.occlusion_network import OcclusionConfig, OcclusionNetwork
+from ..lifting.occlusion_network import OcclusionNetwork
 from ..lifting.plain_network import PlainNetwork, TrajectoryNetwork
 
 # what is only there while a network learns has names that begin so, and is in no file of weights

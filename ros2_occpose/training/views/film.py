@@ -1,8 +1,8 @@
 """Film of people: their bodies before a camera and what hides them, and virtual views of it.
 
-Cheng et al. 2019, section 4.2: film has a few views of a motion; turning the body before the camera
-gives many more, with the Cylinder Man to say which joints the body hides, and random masks for what
-other things would hide.
+Cheng et al. 2019, section 4.2: film has a few views of a motion; turning the body before the
+camera gives many more, with the Cylinder Man to say which joints the body hides, and random masks
+for what other things would hide.
 """
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def draw_film(rng: Generator, motions: Sequence[Motion], weights: Floats, batch:
 def virtual_views(rng: Generator, film: Film) -> Film:
     """The same people, each turned another way before the camera, hidden by masks.
 
-    About the axis that points down anywhere, about the two others by up to 0.1 pi to either side in
-    ten steps: the paper's 100 views of a sample.
+    About the axis that points down by any angle, about the two others by up to 0.1 pi to either
+    side in ten steps: the paper's 100 views of a sample.
     """
     batch = len(film)
     tilt, lean = _TILT * (2 * rng.integers(_STEPS, size=(2, batch)) / (_STEPS - 1) - 1)

@@ -1,0 +1,94 @@
+"""`occpose evaluate ablation`: what the parts of the occlusion-aware networks are worth."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..evaluation.ablation import Trained
+
+ABOUT = 'what the parts of the occlusion-aware networks are worth'
+SPLITS = ('train', 'validation', 'test', 'all')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('--data', type=Path, required=True, metavar='DIR',
+                        help='folder of motion capture (bvh, deepmimic, expmap)')
+    parser.add_argument('--networks', type=Path, required=True, metavar='DIR',
+                        help='folder with the outputs of `occpose train occlusion_aware --row N '
+                        '--seed S`, one folder each')
+    parser.add_argument('--output', type=Path, required=True, metavar='DIR',
+                        help='folder of results.json, results.md and plots')
+    parser.add_argument('--split', choices=SPLITS, default='test',
+                        help='clips to judge on (default: test, which is never trained on)')
+    parser.add_argument('--seed', type=int, default=0,
+                        help='of cameras, errors of the detector and masks (default: 0)')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Judge all networks on the same people, write tables and plots.
+
+    Raises:
+        OccposeError: An option, the data or a network cannot be used.
+    """
+    import json
+
+    from ..evaluation.ablation import ablate
+    from ..evaluation.ablation_report import draw_all, markdown, results
+    from ..evaluation.test_set import content_sha256, load_test_set
+    from ..recording.machine import machine, source_commit, versions
+
+    networks = _networks(args.networks)
+    args.output.mkdir(parents=True, exist_ok=True)
+    scenes = load_test_set(args.data, args.split, args.seed)
+    outcome = ablate(networks, scenes, args.seed)
+    command = ('occpose evaluate ablation --data DIR --networks DIR --output DIR '
+               f'--split {args.split} --seed {args.seed}')
+    data = {'split': args.split, 'folder': args.data.resolve().name,
+            'frames': int(scenes.valid.sum()), 'sha256': content_sha256(scenes)}
+    steps = sorted({trained.system.session.metadata['steps'] for trained in networks})
+    report = {'command': command, 'seed': args.seed, 'commit': source_commit(), 'data': data,
+              'machine': machine(), 'versions': versions(), **results(outcome)}
+    (args.output / 'results.json').write_text(json.dumps(report, indent=1, allow_nan=False) + '\n')
+    tables = markdown(outcome, {
+        'Command': f'`{command}`', 'Commit': report['commit'],
+        'Networks': f'{len(networks)}, kept after {", ".join(steps)} steps',
+        'Data': f'{data["split"]} split of {data["folder"]}: {data["frames"]} frames '
+                f'(sha256 {data["sha256"][:12]})'})
+    (args.output / 'results.md').write_text(tables)
+    draw_all(outcome, args.output)
+    print(tables)
+    print(f'The figures and plots are in {args.output}.')
+
+
+def _networks(folder: Path) -> list[Trained]:
+    """All networks below a folder, by row and seed.
+
+    Raises:
+        DataError: There is none, or two are the same row and seed.
+    """
+    from ..errors import DataError
+    from ..evaluation.ablation import Trained
+    from ..evaluation.systems import open_systems
+    from ..training.occlusion_rows import ROWS
+
+    rows = {parts.names(): title for title, parts in ROWS.items()}
+    found: dict[tuple[str, int], Trained] = {}
+    for path in sorted(folder.glob('*/occlusion_aware.onnx')):
+        [system] = open_systems([str(path)])
+        said = system.session.metadata
+        parts = tuple(word for word in said.get('parts', '').split(',') if word)
+        if parts not in rows:
+            continue                    # a variant that is no row of the table
+        key = rows[parts], int(said['seed'])
+        if key in found:
+            raise DataError(f'Expected one network of row {key[0]!r} and seed {key[1]} in '
+                            f'{folder}, got two; {path} is the second.')
+        found[key] = Trained(row=key[0], seed=key[1], system=system)
+    if not found:
+        raise DataError(f'Expected networks */occlusion_aware.onnx of rows of the ablation in '
+                        f'{folder}, got none; train them with `occpose train occlusion_aware '
+                        '--row N`.')
+    return list(found.values())
