@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -78,7 +79,7 @@ def verdicts(scores: Sequence[RowScore]) -> list[Verdict]:
             ratio = by_row[row].mpjpe_mm / by_row[to].mpjpe_mm
             found.append(Verdict(goal=f'{row} at most {most:.2f} of {to} (the paper: {paper})',
                                  found=f'{ratio:.3f}', reached=ratio <= most))
-    for before, after in zip(scores, scores[1:]):
+    for before, after in pairwise(scores):
         spread = max(before.spread_mm, after.spread_mm)
         step = after.mpjpe_mm - before.mpjpe_mm
         found.append(Verdict(
@@ -129,8 +130,7 @@ def markdown(outcome: Ablation, about: Mapping[str, str]) -> str:
             for s in scores]
     parts = ['# Ablation', '', *(f'- {name}: {text}' for name, text in about.items()), '',
              _MEANINGS, '', *table(('row', 'seeds', 'MPJPE', 'spread', 'PA-MPJPE',
-                                    f'of {scores[0].row}', 'the paper, protocol 1', 'of its first'),
-                                   rows),
+                                    f'of {scores[0].row}', 'the paper', 'of its first'), rows),
              '', '## Goals', '', *table(('goal', 'found', 'reached'), [
                  (v.goal, v.found, 'yes' if v.reached else 'no') for v in verdicts(scores)])]
     if outcome.worst:

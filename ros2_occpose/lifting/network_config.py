@@ -11,8 +11,8 @@ System = Literal['plain', 'gated', 'trajectory', 'occlusion_aware']
 # What the paper adds to a 3D TCN, one row of its Table 2 each: the 2D TCN, the removal of joints
 # that are not seen, and what only matters while the network learns.
 PARTS = ('denoise', 'aware', 'symmetry', 'adversary', 'regularise', 'augment')
-# Dilations of one TCN of `occlusion_network`: first layer; convolution blocks of (stride 2, dilated); transposed blocks of
-# (transposed, dilated). In frames of the full rate, so half of it says how the window form strides.
+# Dilations of one TCN of `occlusion_network`, in frames of the full rate: first layer; convolution
+# blocks of (stride 2, dilated); transposed blocks of (transposed, dilated).
 HOURGLASS: tuple[int, ...] = (1, 1, 4, 2, 16, 2, 4, 1, 1)
 
 

@@ -1,14 +1,17 @@
 """Occlusion-aware networks: a 2D TCN that denoises and a 3D TCN that completes.
 
-Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019, sections
-3.1 and 3.2, figure 6. Both TCNs are hourglasses over time: two convolution blocks of stride 2, two
-transposed convolution blocks, kernel 5, shortcuts between layers of one time scale. Joints that are
-not seen enter as 0, with a flag that says so; the first TCN leaves them at 0, the second gives all
-joints.
+Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019,
+sections 3.1 and 3.2, figure 6. Both TCNs are hourglasses over time: two convolution blocks of
+stride 2, two transposed convolution blocks, kernel 5, shortcuts between layers of one time scale.
+Joints that are removed as unreliable are not filled by the first TCN; the second gives all joints.
+
+The paper sets removed joints to 0. Here they enter where the normalisation keeps them in the body
+(`lifting/sequence.py`), with a number that says how long they have been missing: nothing of what the
+detector said of them is left either way, and it does better (docs/occlusion-aware.md).
 
 The causal form has the same layers at full rate: what a stride does to the layers after it, a
-dilation does here, and every kernel, that of a transposed convolution too, is shifted until it ends
-at the present. Layer by layer both forms reach over as many frames.
+dilation does here, and every kernel, that of a transposed convolution too, is shifted until it
+ends at the present. Layer by layer both forms reach over as many frames.
 """
 from __future__ import annotations
 
@@ -107,7 +110,7 @@ class OcclusionNetwork(nn.Module):
 
     def denoised(self, features: Tensor) -> Tensor:
         """What the 3D TCN is fed, (B, T, FEATURES): the output of the 2D TCN in place (eq. 3)."""
-        given = removed(features, aware=self.config.aware)
+        given = told(features, aware=self.config.aware)
         if not self.config.denoise:
             return given
         return self.smoothed(given, self.first(given.transpose(1, 2)))
@@ -116,35 +119,31 @@ class OcclusionNetwork(nn.Module):
         """Features (..., FEATURES) with the joints that the last layer of the 2D TCN moves.
 
         Args:
-            given: Of `removed`, (B, T, FEATURES).
+            given: Of `told`, (B, T, FEATURES).
             x: Last layer, (B, C, T).
         """
         with torch.autocast(x.device.type, enabled=False):
             step = self.places(x.float()).transpose(1, 2)
-        offsets = given[..., :_OFFSETS] + step
         if self.config.aware:
-            offsets = offsets * _both_axes(given[..., FRESHNESS])
-        return torch.cat([offsets, given[..., _OFFSETS:]], -1)
+            step = step * is_seen(given).repeat_interleave(2, dim=-1)
+        return torch.cat([given[..., :_OFFSETS] + step, given[..., _OFFSETS:]], -1)
 
     def complete(self, given: Tensor) -> tuple[Tensor, Tensor]:
         """Joints and log std from what `denoised` gives."""
         given = given.transpose(1, 2)
-        return self.heads(self.second(given), given)
+        joints, log_std = self.heads(self.second(given), given)
+        return joints, log_std
 
 
-def removed(features: Tensor, *, aware: bool) -> Tensor:
-    """Features (..., FEATURES) without the joints that are not seen, and with flags for them.
-
-    A network that is not aware gets all joints as they are, and is told nothing of them.
-    """
-    fresh = features[..., FRESHNESS]
-    flags = (fresh > _SEEN_NOW).to(features.dtype) if aware else torch.zeros_like(fresh)
-    offsets = features[..., :_OFFSETS]
+def told(features: Tensor, *, aware: bool) -> Tensor:
+    """Features (..., FEATURES); a network that is not aware is not told which joints are seen."""
     if aware:
-        offsets = offsets * _both_axes(flags)
-    return torch.cat([offsets, flags, features[..., FRESHNESS.stop:]], -1)
+        return features
+    freshness = torch.zeros_like(features[..., FRESHNESS])
+    return torch.cat([features[..., :FRESHNESS.start], freshness,
+                      features[..., FRESHNESS.stop:]], -1)
 
 
-def _both_axes(flags: Tensor) -> Tensor:
-    """One number a joint (..., J) as one a coordinate (..., 2 J)."""
-    return flags.repeat_interleave(2, dim=-1)
+def is_seen(features: Tensor) -> Tensor:
+    """Which joints of features (..., FEATURES) are seen now, 1 or 0, (..., 17)."""
+    return (features[..., FRESHNESS] > _SEEN_NOW).to(features.dtype)

@@ -14,8 +14,8 @@ from .metadata import NetworkMeta
 class StepNetwork:
     """One frame at a time of N people, each with a past of its own.
 
-    The past of a layer with K taps and dilation d is a ring of (K - 1) d frames. Before somebody's first frame it
-    holds zeros, as the padding of the network does.
+    The past of a layer with K taps and dilation d is a ring of (K - 1) d frames. Before somebody's
+    first frame it holds zeros, as the padding of the network does.
 
     Raises:
         ModelError: The network is not causal or does not fit this package.

@@ -6,6 +6,8 @@ leaves the position of the joints the greatest part of the sum.
 """
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -58,7 +60,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = (3 * _JOINTS, channels, channels, channels)
         self.layers = nn.ModuleList(nn.Conv1d(inputs, outputs, 5, stride=2, padding=2)
-                                    for inputs, outputs in zip(widths, widths[1:]))
+                                    for inputs, outputs in pairwise(widths))
         self.score = nn.Linear(channels, 1)
 
     def forward(self, joints: Tensor) -> Tensor:
@@ -66,7 +68,7 @@ class Discriminator(nn.Module):
         x = UNIT * joints.flatten(2).transpose(1, 2)
         for layer in self.layers:
             x = functional.leaky_relu(layer(x), 0.2)
-        return self.score(x.transpose(1, 2))[..., 0]
+        return torch.squeeze(self.score(x.transpose(1, 2)), -1)
 
 
 def fooling(discriminator: Discriminator, joints: Tensor) -> Tensor:
@@ -101,7 +103,7 @@ def unexplained(joints: Tensor, distance: Tensor, reliable: Tensor) -> Tensor:
 
 
 def _as_coco(joints: Tensor) -> Tensor:
-    """h36m17 joints as coco17 with the top of the head, (..., 18, 3); the face lies at the nose."""
+    """h36m17 joints as coco17 and the top of the head, (..., 18, 3); the face lies at the nose."""
     source = [_NOSE] * (len(COCO17.joints) + 1)
     for flat, deep in zip(_LIMBS_2D, _LIMBS_3D):
         source[flat] = deep

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..lifting.network_config import HOURGLASS
 from ..lifting.normalise import FEATURES
-from ..lifting.occlusion_network import Layer, OcclusionNetwork, Tcn, hourglass, removed
+from ..lifting.occlusion_network import Layer, OcclusionNetwork, Tcn, hourglass, told
 from .calibration import Calibrated
 from .step_module import fold_norm
 
@@ -41,15 +42,14 @@ class OcclusionStepModule(nn.Module):
         assert isinstance(network, OcclusionNetwork)
         assert network.config.causal
         self.calibrated, self.config, self.whole = calibrated, network.config, network
-        self.tcns = nn.ModuleList(
-            nn.ModuleList(_StepLayer(layer) for layer in tcn.layers)
-            for tcn in _tcns(network))
+        self.layers = nn.ModuleList(_StepLayer(layer) for tcn in _tcns(network)
+                                    for layer in tcn.layers if isinstance(layer, Layer))
 
     def pasts(self) -> dict[str, int]:
         """Name -> width of what is remembered, in the order of the inputs."""
         older, c = self.config.kernel - 1, self.config.channels
-        widths = [width for layers in self.tcns for width in (FEATURES, *[c] * (len(layers) - 1))]
-        return {f'past_{i}': older * width for i, width in enumerate(widths)}
+        return {f'past_{i}': older * (c if i % len(HOURGLASS) else FEATURES)
+                for i in range(len(self.layers))}
 
     def outputs(self) -> list[str]:
         """Names of the outputs."""
@@ -64,11 +64,12 @@ class OcclusionStepModule(nn.Module):
             now.append(x)
             return layer(torch.cat([past, x], 1))
 
-        given = removed(features, aware=self.config.aware)
-        for number, tcn in enumerate(self.tcns, 1):
-            x = hourglass([partial(step, layer) for layer in tcn], given)[..., None]
-            if number < len(self.tcns):
-                given = self.whole.smoothed(given[:, None], x)[:, 0]
+        layers = [partial(step, layer) for layer in self.layers]
+        given = told(features, aware=self.config.aware)
+        if self.config.denoise:
+            x = hourglass(layers[:len(HOURGLASS)], given)[..., None]
+            given = self.whole.smoothed(given[:, None], x)[:, 0]
+        x = hourglass(layers[-len(HOURGLASS):], given)[..., None]
         joints, log_std = self.whole.heads(x, given[..., None])
         return joints[:, 0], self.calibrated.std(log_std[:, 0], features), *now
 

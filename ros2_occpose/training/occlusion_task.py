@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..lifting.network_config import OcclusionConfig
-from ..lifting.normalise import FRESHNESS, JOINTS, LOG_DISTANCE, USUAL_LOG_DISTANCE
-from ..lifting.occlusion_network import OcclusionNetwork
+from ..lifting.normalise import JOINTS, LOG_DISTANCE, USUAL_LOG_DISTANCE
+from ..lifting.occlusion_network import OcclusionNetwork, is_seen
 from ..lifting.sequence import Normalised, normalise_sequences
 from ..skeleton import COCO17, H36M17, conversion
 from ..types import Bools, Floats
@@ -40,6 +40,7 @@ from .views.film import Film, masks, virtual_views, watch
 from .views.raw import DEFAULT_CONFIDENCE, Confidence, Raw
 from .views.sequences import Clips, to_sequences, worth_learning
 
+T = TypeVar('T', Film, Raw)
 _SOURCES = conversion(COCO17, H36M17) > 0          # of which coco17 joints h36m17 is made
 _HIP = H36M17.index('hip')
 _BESIDE_HIP = [j for j in range(len(H36M17.joints)) if j != _HIP]
@@ -107,7 +108,7 @@ class OcclusionTask:
     weights: Weights = Weights()
     threshold: float = THRESHOLD
     confidence: Confidence = DEFAULT_CONFIDENCE
-    alone: int = 300               # steps before the TCNs are tuned end to end
+    alone: int = 200               # steps before the TCNs are tuned end to end
     virtual: int = 8               # views of each clip: the film and virtual ones
     error: str = 'mpjpe_mm'
     frames: int = 128
@@ -141,13 +142,12 @@ class OcclusionTask:
         Virtual views of the same clips under another number are others.
         """
         labelled = np.arange(len(clips)) % _WITHOUT_3D != _WITHOUT_3D - 1
-        film = clips
+        film, raw = clips, watch(clips, self.confidence)
         if view:
-            rng = np.random.default_rng([view, *clips.number.tolist()])
-            turned = virtual_views(rng, clips)
-            film = Film(**{name: _chosen(labelled, getattr(turned, name), getattr(clips, name))
-                           for name in clips.__dataclass_fields__})
-        return self._arrays(film, watch(film, self.confidence), labelled)
+            turned = virtual_views(np.random.default_rng([view, *clips.number.tolist()]), clips)
+            film = _mixed(labelled, turned, clips)
+            raw = _mixed(labelled, watch(turned, self.confidence), raw)
+        return self._arrays(film, raw, labelled)
 
     def prepare_held_out(self, clips: Film) -> Mapping[str, NDArray[Any]]:
         """Film of held-out people for choosing: half of it with random masks, all with truth."""
@@ -204,8 +204,8 @@ class OcclusionTask:
 
     def _in_the_image(self, flat: Tensor, batch: Batch) -> Tensor:
         """Eq. 3: the joints that the 2D TCN was given, against the truth, (B, T)."""
-        moved = flat[..., :2 * JOINTS].unflatten(-1, (JOINTS, 2))
-        return squared(moved, batch['clean'], flat[..., FRESHNESS] if self.parts.aware else None)
+        moved = flat[..., :2 * JOINTS].reshape(*flat.shape[:2], JOINTS, 2)
+        return squared(moved, batch['clean'], is_seen(flat) if self.parts.aware else None)
 
 
 def _regularised(joints: Tensor, flat: Tensor, batch: Batch) -> Tensor:
@@ -215,7 +215,7 @@ def _regularised(joints: Tensor, flat: Tensor, batch: Batch) -> Tensor:
     if not len(some):
         return joints.new_zeros(())
     distance = torch.exp(some[..., LOG_DISTANCE] + USUAL_LOG_DISTANCE)
-    return mean_over(unexplained(joints[rows, ::_EVERY], distance, some[..., FRESHNESS]),
+    return mean_over(unexplained(joints[rows, ::_EVERY], distance, is_seen(some)),
                      batch['counts'][rows, ::_EVERY])
 
 
@@ -223,9 +223,13 @@ def _in_plane(inputs: Normalised, points_camera: Floats) -> Floats:
     """Points (B, T, J, 3) [m] as the network sees joints: in the view, times the distance."""
     view = inputs.to_view(points_camera)
     distance = np.exp(inputs.features[..., LOG_DISTANCE] + USUAL_LOG_DISTANCE)[..., None, None]
-    return np.clip(view[..., :2] / np.maximum(view[..., 2:], 0.05) * distance, -3, 3)
+    return np.asarray(np.clip(view[..., :2] / np.maximum(view[..., 2:], 0.05) * distance, -3, 3))
 
 
-def _chosen(rows: Bools, first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-    """Some rows of one array and the others of another."""
-    return np.where(rows.reshape(-1, *[1] * (first.ndim - 1)), first, second)
+def _mixed(rows: Bools, first: T, second: T) -> T:
+    """Some rows of one dataclass of arrays (B, ...) and the others of another."""
+    def chosen(name: str) -> NDArray[Any]:
+        array = getattr(first, name)
+        return np.where(rows.reshape(-1, *[1] * (array.ndim - 1)), array, getattr(second, name))
+
+    return type(first)(**{name: chosen(name) for name in first.__dataclass_fields__})

@@ -18,7 +18,7 @@ _TASKS: dict[str, Task] = {
         network=NetworkConfig(system='gated', causal=False, fill='blend')),
     'gated_causal': LiftingTask(
         network=NetworkConfig(system='gated', causal=True, fill='hold')),
-    'occlusion_aware': OcclusionTask(network=OcclusionConfig(causal=False, fill='hold')),
+    'occlusion_aware': OcclusionTask(network=OcclusionConfig(causal=False, fill='blend')),
     'occlusion_aware_causal': OcclusionTask(network=OcclusionConfig(causal=True, fill='hold')),
     'learned_trajectory': TrajectoryTask(
         network=NetworkConfig(system='trajectory', causal=False, fill='interpolate')),

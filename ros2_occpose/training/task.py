@@ -24,9 +24,17 @@ Parts = dict[str, float]
 class Task(Protocol):
     """One system for the trainer; everything else about training is the same for all."""
 
-    network: NetworkConfig
-    error: str          # which of the parts of the loss tells how good it is
-    frames: int         # of a sequence, where nobody asks for another length
+    @property
+    def network(self) -> NetworkConfig:
+        """Shape of its network."""
+
+    @property
+    def error(self) -> str:
+        """Which of the parts of the loss tells how good it is."""
+
+    @property
+    def frames(self) -> int:
+        """Of a sequence, where nobody asks for another length."""
 
     @property
     def source(self) -> Source:

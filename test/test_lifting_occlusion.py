@@ -1,0 +1,149 @@
+"""The occlusion-aware networks: what they are fed, how far they look, and frame by frame."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ros2_occpose.inference import Session, load_session
+from ros2_occpose.lifting.metadata import NetworkMeta
+from ros2_occpose.lifting.network_config import PARTS, OcclusionConfig
+from ros2_occpose.lifting.normalise import FEATURES, FRESHNESS
+from ros2_occpose.lifting.streaming import StepNetwork
+
+torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
+
+from ros2_occpose.lifting.occlusion_network import OcclusionNetwork, removed  # noqa: E402
+from ros2_occpose.training.export import export  # noqa: E402
+
+T, J = 300, 17
+REACH = 257               # frames that an answer of both TCNs depends on
+
+
+def network(causal: bool = True, parts: tuple[str, ...] = PARTS) -> OcclusionNetwork:
+    """Random weights that use every part of the network."""
+    torch.manual_seed(3)
+    config = OcclusionConfig(causal=causal, fill='hold', channels=12).with_parts(parts)
+    net = OcclusionNetwork(config)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.3, 0.8)
+            torch.nn.init.normal_(module.weight, 1, 0.2)
+            torch.nn.init.normal_(module.bias, 0, 0.2)
+    heads = [net.heads.joints, net.heads.direct, net.heads.log_std]
+    for head in heads + ([net.places] if config.denoise else []):
+        torch.nn.init.normal_(head.weight, std=0.1)
+    return net.eval()
+
+
+def random_input(rng: np.random.Generator, people: int, frames: int = T) -> np.ndarray:
+    features = rng.normal(0, 0.5, (people, frames, FEATURES)).astype(np.float32)
+    features[..., FRESHNESS] = rng.random((people, frames, J)) < 0.7
+    features[:, frames // 3:frames // 2, FRESHNESS] *= 0.3
+    return features
+
+
+def window(net: OcclusionNetwork, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    with torch.no_grad():
+        joints, log_std = net(torch.as_tensor(features))
+    return joints.numpy(), torch.exp(log_std).numpy()
+
+
+@pytest.fixture(scope='module')
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    path = tmp_path_factory.mktemp('export') / 'step.onnx'
+    export(network(), path)
+    return load_session(path, threads=1)
+
+
+def test_streaming_equals_the_window(session: Session, rng: np.random.Generator) -> None:
+    features = random_input(rng, 2)
+    joints, std = StepNetwork(session).sequence(features)
+    expected, expected_std = window(network(), features)
+    assert np.abs(expected).max() > 0.2
+    np.testing.assert_allclose(joints, expected, atol=1e-4)
+    np.testing.assert_allclose(std, expected_std, atol=1e-4)
+
+
+def test_people_may_join_at_any_time(session: Session, rng: np.random.Generator) -> None:
+    features = random_input(rng, 2, 60)
+    late, _ = window(network(), features[1:, 25:])
+    whole, _ = window(network(), features[:1])
+    step = StepNetwork(session)
+    step.choose([-1])
+    for t in range(60):
+        if t == 25:
+            step.choose([-1, 0])                                  # now 1, 0
+        now = [0] if t < 25 else [1, 0]
+        joints, _ = step.step(features[now, t])
+        np.testing.assert_allclose(joints[-1], whole[0, t], atol=1e-4)
+        if t >= 25:
+            np.testing.assert_allclose(joints[0], late[0, t - 25], atol=1e-4)
+
+
+@pytest.mark.parametrize('causal', [True, False])
+def test_both_forms_reach_over_as_many_frames(causal: bool, rng: np.random.Generator) -> None:
+    """The causal one over the past, the other over half as much past as future."""
+    net = network(causal)
+    assert net.config.receptive_field == REACH
+    features = random_input(rng, 1, 2 * REACH)
+    changed = features.copy()
+    changed[:, REACH] += 3
+    off = np.abs(window(net, changed)[0] - window(net, features)[0]).max(axis=(0, 2, 3))
+    frames = np.flatnonzero(off > 1e-7) - REACH
+    if causal:
+        assert frames[0] == 0
+        assert REACH // 2 < frames[-1] < REACH
+    else:
+        # a stride looks from where it stands: some frames more to one side
+        assert -REACH // 2 - 8 <= frames[0] < -40
+        assert 40 < frames[-1] <= REACH // 2 + 8
+
+
+@pytest.mark.parametrize('frames', [1, 2, 3, 5, 30, 31, 33])
+def test_windows_of_any_length_are_exported(frames: int, rng: np.random.Generator,
+                                            tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.getbasetemp() / 'occlusion_window.onnx'
+    net = network(causal=False)
+    if not path.exists():
+        export(net, path)
+    session = load_session(path, threads=1)
+    features = random_input(rng, 2, frames)
+    out = session({'features': features})
+    np.testing.assert_allclose(out['joints'], window(net, features)[0], atol=1e-4)
+    meta = NetworkMeta.of(session)
+    assert meta.kernel == 5
+    assert session.metadata['parts'] == ','.join(PARTS)
+
+
+def test_what_a_removed_joint_was_said_to_be_changes_nothing(rng: np.random.Generator) -> None:
+    features = random_input(rng, 1, 40)
+    hidden = features[..., FRESHNESS] < 0.999
+    other = features.copy()
+    other[..., :2 * J] += 5 * np.repeat(hidden, 2, axis=-1)
+    aware, unaware = network(causal=False), network(causal=False, parts=('denoise',))
+    np.testing.assert_array_equal(window(aware, features)[0], window(aware, other)[0])
+    assert np.abs(window(unaware, features)[0] - window(unaware, other)[0]).max() > 0.1
+
+
+def test_the_first_tcn_leaves_removed_joints_at_nothing(rng: np.random.Generator) -> None:
+    features = torch.as_tensor(random_input(rng, 2, 40))
+    net = network(causal=False)
+    with torch.no_grad():
+        flat = net.denoised(features)
+    hidden = (features[..., FRESHNESS] < 0.999).repeat_interleave(2, -1)
+    given = removed(features, aware=True)
+    assert (flat[..., :2 * J][hidden] == 0).all()
+    assert (flat - given)[..., :2 * J][~hidden].abs().mean() > 0.01
+    torch.testing.assert_close(flat[..., 2 * J:], given[..., 2 * J:])
+
+
+def test_the_flags_are_not_told_who_is_not_aware(rng: np.random.Generator) -> None:
+    features = random_input(rng, 1, 20)
+    told = features.copy()
+    told[..., FRESHNESS] = 1
+    net = network(causal=True, parts=())
+    np.testing.assert_array_equal(window(net, features)[0], window(net, told)[0])
+    assert net.config.receptive_field == 129
