@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ros2_occpose.inference import Session, load_session
+from ros2_occpose.lifting import lift_sequences
 from ros2_occpose.lifting.metadata import NetworkMeta
 from ros2_occpose.lifting.network_config import PARTS, OcclusionConfig
 from ros2_occpose.lifting.normalise import FEATURES, FRESHNESS
@@ -14,7 +15,7 @@ from ros2_occpose.lifting.streaming import StepNetwork
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
-from ros2_occpose.lifting.occlusion_network import OcclusionNetwork, removed  # noqa: E402
+from ros2_occpose.lifting.occlusion_network import OcclusionNetwork, is_seen, told  # noqa: E402
 from ros2_occpose.training.export import export  # noqa: E402
 
 T, J = 300, 17
@@ -24,7 +25,8 @@ REACH = 257               # frames that an answer of both TCNs depends on
 def network(causal: bool = True, parts: tuple[str, ...] = PARTS) -> OcclusionNetwork:
     """Random weights that use every part of the network."""
     torch.manual_seed(3)
-    config = OcclusionConfig(causal=causal, fill='hold', channels=12).with_parts(parts)
+    config = OcclusionConfig(causal=causal, fill='hold' if causal else 'blend',
+                             channels=12).with_parts(parts)
     net = OcclusionNetwork(config)
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
@@ -118,24 +120,28 @@ def test_windows_of_any_length_are_exported(frames: int, rng: np.random.Generato
     assert session.metadata['parts'] == ','.join(PARTS)
 
 
-def test_what_a_removed_joint_was_said_to_be_changes_nothing(rng: np.random.Generator) -> None:
-    features = random_input(rng, 1, 40)
-    hidden = features[..., FRESHNESS] < 0.999
-    other = features.copy()
-    other[..., :2 * J] += 5 * np.repeat(hidden, 2, axis=-1)
-    aware, unaware = network(causal=False), network(causal=False, parts=('denoise',))
-    np.testing.assert_array_equal(window(aware, features)[0], window(aware, other)[0])
-    assert np.abs(window(unaware, features)[0] - window(unaware, other)[0]).max() > 0.1
+@pytest.mark.parametrize('causal', [True, False])
+def test_what_was_said_of_a_removed_joint_changes_nothing(causal: bool, tmp_path: Path,
+                                                          rng: np.random.Generator) -> None:
+    net = network(causal)
+    export(net, tmp_path / 'whole.onnx')
+    session = load_session(tmp_path / 'whole.onnx', threads=1)
+    rays = rng.normal(0, 0.2, (2, 40, J, 2))
+    seen = rng.random((2, 40, J)) < 0.7
+    one, _ = lift_sequences(session, rays, seen)
+    two, _ = lift_sequences(session, rays + 9 * ~seen[..., None], seen)
+    np.testing.assert_array_equal(one, two)
+    assert np.abs(lift_sequences(session, rays + 0.02, seen)[0] - one).max() > 1e-3
 
 
-def test_the_first_tcn_leaves_removed_joints_at_nothing(rng: np.random.Generator) -> None:
+def test_the_first_tcn_does_not_fill(rng: np.random.Generator) -> None:
     features = torch.as_tensor(random_input(rng, 2, 40))
     net = network(causal=False)
     with torch.no_grad():
         flat = net.denoised(features)
-    hidden = (features[..., FRESHNESS] < 0.999).repeat_interleave(2, -1)
-    given = removed(features, aware=True)
-    assert (flat[..., :2 * J][hidden] == 0).all()
+    hidden = is_seen(features).repeat_interleave(2, -1) == 0
+    given = told(features, aware=True)
+    assert ((flat - given)[..., :2 * J][hidden] == 0).all()
     assert (flat - given)[..., :2 * J][~hidden].abs().mean() > 0.01
     torch.testing.assert_close(flat[..., 2 * J:], given[..., 2 * J:])
 

@@ -55,10 +55,10 @@ def row_scores(outcome: Ablation) -> list[RowScore]:
         if not runs:
             continue
         means = np.array([_means(run) for run in runs])                        # (seeds, 4)
+        mpjpe, pa, hidden, hidden_pa = means.mean(0).tolist()
         scores.append(RowScore(
-            row=row, seeds=len(runs), mpjpe_mm=means[:, 0].mean(), spread_mm=np.ptp(means[:, 0]),
-            pa_mpjpe_mm=means[:, 1].mean(), hidden_mpjpe_mm=means[:, 2].mean(),
-            hidden_pa_mpjpe_mm=means[:, 3].mean()))
+            row=row, seeds=len(runs), mpjpe_mm=mpjpe, spread_mm=float(np.ptp(means[:, 0])),
+            pa_mpjpe_mm=pa, hidden_mpjpe_mm=hidden, hidden_pa_mpjpe_mm=hidden_pa))
     return scores
 
 

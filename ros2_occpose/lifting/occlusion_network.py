@@ -3,11 +3,11 @@
 Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019,
 sections 3.1 and 3.2, figure 6. Both TCNs are hourglasses over time: two convolution blocks of
 stride 2, two transposed convolution blocks, kernel 5, shortcuts between layers of one time scale.
-Joints that are removed as unreliable are not filled by the first TCN; the second gives all joints.
+Joints that are removed as unreliable are not filled by the first TCN; the second gives all.
 
 The paper sets removed joints to 0. Here they enter where the normalisation keeps them in the body
-(`lifting/sequence.py`), with a number that says how long they have been missing: nothing of what the
-detector said of them is left either way, and it does better (docs/occlusion-aware.md).
+(`lifting/sequence.py`), with a number that says how long they have been missing: nothing of what
+the detector said of them is left either way, and it does better (docs/occlusion-aware.md).
 
 The causal form has the same layers at full rate: what a stride does to the layers after it, a
 dilation does here, and every kernel, that of a transposed convolution too, is shifted until it

@@ -109,7 +109,7 @@ class OcclusionTask:
     threshold: float = THRESHOLD
     confidence: Confidence = DEFAULT_CONFIDENCE
     alone: int = 200               # steps before the TCNs are tuned end to end
-    virtual: int = 8               # views of each clip: the film and virtual ones
+    virtual: int = 6               # views of each clip: the film and virtual ones
     error: str = 'mpjpe_mm'
     frames: int = 128
 

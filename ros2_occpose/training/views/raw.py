@@ -27,8 +27,8 @@ _PART = np.array([PARTS.index(name) if (name := joint.partition('_')[2]) in PART
 class Confidence:
     """Scores of a detector, C* of eq. 2, and its guesses where it is unsure.
 
-    Scores are sigmoids of sums, so that they stay between 0 and 1. Tables of seven are in the order
-    of `detections.PARTS`, lengths are shares of a standing person's height in the image.
+    Scores are sigmoids of sums, so that they stay between 0 and 1. Tables of seven are in the
+    order of `detections.PARTS`, lengths are shares of a standing person's height in the image.
     """
 
     # Share of the hidden joints that the detector notices to be hidden: assumed. For how long one
@@ -123,4 +123,5 @@ def raw_detections(rng: Generator, true_rays: Floats, rays: Floats, hidden: Bool
     guessed += confidence.guesses(rng, batch, frames) * (height * noticed)[..., None]
     error = np.linalg.norm(guessed - true_rays, axis=-1) / height
     scores = confidence.scores(rng, error, noticed, lost & ~hidden)
-    return Raw(guessed, scores, hidden, np.asarray((~hidden).sum(-1) >= LEAST_JOINTS))
+    found = (~(hidden | lost)).sum(-1) >= LEAST_JOINTS
+    return Raw(guessed, scores, hidden, np.asarray(found))
