@@ -3,9 +3,9 @@
     python scripts/train_ablation.py --data MOCAP --output out/ablation
     occpose evaluate ablation --data MOCAP --networks out/ablation --output out/ablation/results
 
-Rows 1 to 4 with one seed, rows 5 to 7 with three. May be stopped at any time; the same command goes
-on. A network is what `occpose train occlusion_aware --row N --seed S` makes with the same numbers,
-but without the calibration of its std, which the ablation does not ask for.
+Rows 1 to 4 with one seed, rows 5 to 7 with three. May be stopped at any time; the same command
+goes on. A network is what `occpose train occlusion_aware --row N --seed S` makes with the same
+numbers, but without the calibration of its std, which the ablation does not ask for.
 """
 from __future__ import annotations
 
