@@ -233,6 +233,10 @@ class BridgesConfig(Validated):
         False, 'vision_msgs/Detection3DArray on `detections_3d`: a box a person.')
     hri: bool = param(
         False, 'REP-155 (ROS4HRI): topics below /humans, frames `body_b<id>` and `person_p<id>`.')
+    in_namespace: bool = param(
+        False, 'Move /people and /humans into the namespace of the node, and put its name before '
+        'the ids of REP-155 and the frames of bridges: for several nodes with bridges. By default '
+        'they are where consumers look for them.')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -307,6 +307,9 @@ class PoseNode(LifecycleNode):
         active, facts, warning = self._active, dict[str, Any](), ''
         if active is not None:
             self._check_images(active.inputs)
+            contested = self._bridges.contested(self)
+            if contested:
+                self._faults('bridge', contested)
             facts = active.facts()
         if self._pipeline is not None:
             facts |= {f'runtime: {stage}': b for stage, b in self._pipeline.backends.items()}

@@ -79,19 +79,23 @@ class ScriptedPipeline:
 class Bench:
     """Runs a node under test and a peer, each on its own thread."""
 
-    def __init__(self, pipeline: Callable[[PipelineConfig], Any], **parameters: Any) -> None:
+    def __init__(self, pipeline: Callable[[PipelineConfig], Any], namespace: str = '',
+                 **parameters: Any) -> None:
         self.context = Context()
         self.context.init()
         # Not the default best effort: what is sent just after discovery must arrive.
-        reliable = {f'qos_overrides./{topic}.subscription.reliability': 'reliable'
+        place = f'/{namespace}' if namespace else ''
+        reliable = {f'qos_overrides.{place}/{topic}.subscription.reliability': 'reliable'
                     for topic in ('image', 'camera_info', 'people_2d', 'odometry', 'pose')}
         overrides = [Parameter(name.replace('__', '.'), value=value)
                      for name, value in {**reliable, **parameters}.items()]
         # A name of its own: rcl keeps one publisher of /rosout for all nodes of a name.
-        self.name = f'occpose_{next(_NUMBERS)}'
+        name = f'occpose_{next(_NUMBERS)}'
+        self.name = f'{place}/{name}'[1:]
         self.node = PoseNode(pipeline, context=self.context, parameter_overrides=overrides,
-                             cli_args=['--ros-args', '-r', f'__node:={self.name}'])
-        self.peer = Node('peer', context=self.context)
+                             namespace=namespace or None,
+                             cli_args=['--ros-args', '-r', f'__node:={name}'])
+        self.peer = Node('peer', context=self.context, namespace=namespace or None)
         self.received: dict[str, list[Any]] = defaultdict(list)
         self._arrived = threading.Condition()
         self.logs = self.listen(Log, '/rosout', latched=True)
@@ -147,9 +151,22 @@ class Bench:
         raise AssertionError(f'{what} did not happen within {seconds} s; the node said:\n{logs}')
 
     def connect(self) -> None:
-        """Wait until images and CameraInfo would reach the node."""
+        """Wait until images and CameraInfo would reach the node, and its answers the peer."""
         self.wait(lambda: self.images.get_subscription_count()
                   and self.infos.get_subscription_count(), 'discovery of the inputs')
+        self.wait_to_be_heard()
+
+    def wait_to_be_heard(self) -> None:
+        """Wait until everything that the node publishes and the peer listens to would arrive.
+
+        It must be the publisher that has found the listener: what it sends before is not for it.
+        """
+        def heard() -> bool:
+            topics = {self.peer.resolve_topic_name(topic) for topic in list(self.received)}
+            return all(publisher.get_subscription_count() for publisher in self.node.publishers
+                       if publisher.topic_name in topics)
+
+        self.wait(heard, 'discovery of the listeners')
 
     def outputs(self) -> list[Publisher]:
         """Publishers of humans, markers, overlay, stats, ... in this order."""

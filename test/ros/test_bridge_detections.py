@@ -20,7 +20,6 @@ def listen(bench: Bench) -> list[Any]:
 
     found = bench.listen(Detection3DArray, 'detections_3d')
     bench.connect()
-    bench.wait(lambda: bench.peer.count_publishers('detections_3d'), 'discovery')
     return found
 
 

@@ -18,8 +18,6 @@ def test_one_person_is_followed_until_lost() -> None:
         poses = bench.listen(PoseStamped, 'detected_dynamic_pose')
         frames = bench.listen(TFMessage, '/tf')
         bench.connect()
-        bench.wait(lambda: bench.peer.count_publishers('detected_dynamic_pose')
-                   and bench.peer.count_publishers('/tf'), 'discovery')
         for t, (two, followed) in enumerate([
                 (TrackState.TRACKED, 2), (TrackState.OCCLUDED, 2), (TrackState.LOST, 1),
                 (TrackState.LOST, 1)]):
@@ -44,7 +42,6 @@ def test_an_id_is_followed_and_may_change_while_the_node_runs() -> None:
     with start(Actors(), bridges__follow='id', bridges__follow_id=7) as bench:
         poses = bench.listen(PoseStamped, 'detected_dynamic_pose')
         bench.connect()
-        bench.wait(lambda: bench.peer.count_publishers('detected_dynamic_pose'), 'discovery')
         bench.ask(SCENE.moment(0))
         [done] = bench.node.set_parameters([Parameter('bridges.follow_id', value=1)])
         assert done.successful, done.reason

@@ -28,7 +28,6 @@ def listen(bench: Bench) -> list[list[Any]]:
 
     found = [bench.listen(IdsList, topic) for topic in LISTS]
     bench.connect()
-    bench.wait(lambda: all(bench.peer.count_publishers(topic) for topic in LISTS), 'discovery')
     return found
 
 
@@ -36,8 +35,7 @@ def meet(bench: Bench, topics: dict[str, type], latched: tuple[str, ...] = ()) -
     """Listen to topics of somebody, once there is somebody."""
     found = {topic: bench.listen(kind, topic, latched=topic in latched)
              for topic, kind in topics.items()}
-    bench.wait(lambda: all(bench.peer.count_publishers(topic) for topic in topics), 'discovery')
-    bench.pause(0.3)         # until both sides have found each other
+    bench.wait_to_be_heard()
     return found
 
 
@@ -102,7 +100,6 @@ def test_frames_of_bodies_and_persons() -> None:
     with start(actors, bridges__hri=True, publish__tf=False, world_frame='map') as bench:
         frames = bench.listen(TFMessage, '/tf')
         listen(bench)
-        bench.wait(lambda: bench.peer.count_publishers('/tf'), 'discovery')
         moment = SCENE.moment(0)
         humans = humans_from(bench.ask(moment))
         transforms = bench.wait(lambda: frames, 'frames')[0].transforms
@@ -169,9 +166,27 @@ def test_without_a_camera_pose_there_are_bodies_but_no_frames_of_persons() -> No
     with start(Actors(), bridges__hri=True, camera_pose='none', publish__tf=False) as bench:
         frames = bench.listen(TFMessage, '/tf')
         listen(bench)
-        bench.wait(lambda: bench.peer.count_publishers('/tf'), 'discovery')
         humans = humans_from(bench.ask(SCENE.moment(0)))
         transforms = bench.wait(lambda: frames, 'frames')[0].transforms
         assert [t.child_frame_id for t in transforms] == ['body_b1', 'body_b2']
         np.testing.assert_allclose(matrix(transforms[0].transform)[:3, 3], humans.root[0],
                                    atol=1e-6)
+
+
+def test_in_a_namespace_no_topic_id_or_frame_is_that_of_another_node() -> None:
+    from hri_msgs.msg import IdsList
+
+    with start(Actors(), namespace='robot/rear', bridges__hri=True, bridges__follow='nearest',
+               bridges__in_namespace=True, publish__tf=False) as bench:
+        tracked = bench.listen(IdsList, '/robot/rear/humans/bodies/tracked')
+        frames = bench.listen(TFMessage, '/tf')
+        bench.connect()
+        bench.ask(SCENE.moment(0))
+        bench.wait(lambda: tracked and len(frames) >= 2, 'bodies and frames')
+        assert list(tracked[0].ids) == ['robot_rear_b1', 'robot_rear_b2']
+        assert {t.child_frame_id for m in frames for t in m.transforms} == {
+            *(f'{kind}_robot_rear_{letter}{i}' for kind, letter in (('body', 'b'), ('person', 'p'))
+              for i in (1, 2)), 'robot_rear_followed_person'}
+        mine = [p.topic_name for p in bench.node.publishers]
+        outside = {t for t in mine if not t.startswith('/robot/rear/')}
+        assert outside <= {'/tf', '/diagnostics', '/rosout', '/parameter_events'}

@@ -20,7 +20,6 @@ def listen(bench: Bench) -> list[Any]:
 
     found = bench.listen(People, '/people')
     bench.connect()
-    bench.wait(lambda: bench.peer.count_publishers('/people'), 'discovery')
     return found
 
 
@@ -73,3 +72,28 @@ def test_people_go_when_the_camera_is_silent() -> None:
         bench.wait(lambda: len(lists) == 2, 'an empty list')
         bench.pause(1.5)
         assert [len(message.people) for message in lists] == [2, 0], 'once'
+
+
+def test_two_nodes_on_one_list_are_noticed() -> None:
+    with start(Actors(), bridges__people=True) as first, \
+            start(Actors(), bridges__people=True) as second:
+        first.wait_for_log('Expected nobody else on /people, got another publisher')
+        second.wait_for_log('Switch the bridge on in one node only, or set bridges.in_namespace')
+
+
+def test_each_camera_may_have_its_own_list() -> None:
+    from people_msgs.msg import People
+
+    options = {'bridges__people': True, 'bridges__in_namespace': True}
+    with start(Actors(), **options) as front, start(Actors(), namespace='rear', **options) as rear:
+        front_lists, rear_lists = listen(front), rear.listen(People, '/rear/people')
+        rear.connect()
+        front.ask(SCENE.moment(0))
+        rear.ask(SCENE.moment(1))
+        front.wait(lambda: front_lists, 'people in front')
+        rear.wait(lambda: rear_lists, 'people behind')
+        assert [stamp_of(m[0]) for m in (front_lists, rear_lists)] == [
+            SCENE.moment(t).frame.stamp_ns for t in (0, 1)]
+        front.pause(1.2)
+        for bench in (front, rear):
+            assert not [log.msg for log in bench.logs if 'nobody else' in log.msg]

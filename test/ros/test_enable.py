@@ -29,7 +29,6 @@ def test_pause_and_go_on() -> None:
             return answer.success, answer.message
 
         bench.connect()
-        bench.wait(lambda: bench.outputs()[1].get_subscription_count(), 'discovery')
         bench.ask(SCENE.moment(1))
         assert enable(False) == enable(False) == (True, '')
         bench.wait(lambda: not bench.images.get_subscription_count(), 'no subscription')

@@ -71,7 +71,6 @@ def test_what_is_published_around_the_humans() -> None:
         found = {topic: bench.listen(kind, topic) for topic, kind in topics.items()}
         skeleton = bench.listen(SkeletonModel, 'skeleton_model', latched=True)
         bench.connect()
-        bench.wait(lambda: all(p.get_subscription_count() for p in bench.outputs()), 'discovery')
         human = bench.ask(MOMENT).humans[0]
         for topic in topics:
             bench.wait(lambda topic=topic: found[topic], f'a message on {topic}')
@@ -108,7 +107,6 @@ def test_hidden_joints_look_different_and_markers_go_with_the_people() -> None:
     with bench:
         found = bench.listen(MarkerArray, 'markers')
         bench.connect()
-        bench.wait(lambda: bench.outputs()[1].get_subscription_count(), 'discovery')
         hidden = next(m for m in SCENE if (
             people_of(m).joint_states == JointState.OCCLUDED).any())
         bench.ask(hidden)
@@ -134,7 +132,6 @@ def test_shapes_are_switched_while_the_node_runs() -> None:
     with bench:
         found = bench.listen(MarkerArray, 'markers')
         bench.connect()
-        bench.wait(lambda: bench.outputs()[1].get_subscription_count(), 'discovery')
         moments = iter(SCENE)
 
         def shown(**switches: object) -> set[str]:
@@ -171,16 +168,13 @@ def test_no_drawing_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs, 'draw_people', draw)
     bench, _ = start()
     with bench:
-        stats = bench.listen(PipelineStats, 'stats')     # published after the overlay
         bench.connect()
-        bench.wait(lambda: bench.outputs()[3].get_subscription_count(), 'discovery')
         bench.ask(MOMENT)
-        bench.wait(lambda: stats, 'stats')
-        assert not drawn
         bench.listen(Image, 'overlay')
         bench.wait(lambda: bench.outputs()[2].get_subscription_count(), 'discovery')
         bench.ask(SCENE.moment(9))
         bench.wait(lambda: drawn, 'a drawing')
+        assert len(drawn) == 1, 'of the second image only'
 
 
 def test_the_freshest_frame_wins_and_the_others_are_counted() -> None:
@@ -189,7 +183,6 @@ def test_the_freshest_frame_wins_and_the_others_are_counted() -> None:
         bench.listen(HumanArray, 'humans')
         stats = bench.listen(PipelineStats, 'stats')
         bench.connect()
-        bench.wait(lambda: bench.outputs()[3].get_subscription_count(), 'discovery')
         for moment in list(SCENE)[:10]:
             bench.send(moment)
             bench.pause(0.03)

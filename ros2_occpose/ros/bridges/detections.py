@@ -10,7 +10,7 @@ from ...geometry import se3
 from ...recording.humans import Humans
 from ...types import Frame
 from ..conversions import header, pose_message
-from .parts import Publishers, required
+from .parts import Names, Publishers, required
 from .selection import believed
 from .upright import upright_boxes
 
@@ -26,7 +26,7 @@ class DetectionsBridge:
         ConfigError: vision_msgs is missing.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, names: Names) -> None:
         names = ('Detection3DArray', 'Detection3D', 'ObjectHypothesisWithPose', 'BoundingBox3D')
         self._array, self._detection, self._result, self._box = (
             required(f'vision_msgs/{name}', 'bridges.detections') for name in names)

@@ -10,7 +10,7 @@ from ...geometry import se3
 from ...recording.humans import Humans
 from ...types import Frame
 from ..conversions import header, pose_message
-from .parts import Publishers, required, transforms
+from .parts import Names, Publishers, required, transforms
 from .selection import Selection
 from .upright import up_of, upright_rotations
 
@@ -25,12 +25,12 @@ class FollowBridge:
         ConfigError: tf2_msgs is missing.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, names: Names) -> None:
         self._tf_type = required('tf2_msgs/TFMessage', 'bridges.follow')
         self._publishers = Publishers(node)
         self._pose = self._publishers(PoseStamped, TOPIC)
         self._tf = self._publishers(self._tf_type, '/tf')
-        self._selection = Selection()
+        self._selection, self._frame = Selection(), names.own(FRAME)
 
     def publish(self, humans: Humans, frame: Frame, config: BridgesConfig) -> None:
         """Where the followed person is, seen or hidden."""
@@ -44,7 +44,7 @@ class FollowBridge:
         self._pose.publish(PoseStamped(
             header=header(humans.stamp_ns, humans.frame_id), pose=pose_message(pose)))
         self._tf.publish(self._tf_type(transforms=transforms(
-            humans.stamp_ns, humans.frame_id, [FRAME], rotations, humans.root[[row]])))
+            humans.stamp_ns, humans.frame_id, [self._frame], rotations, humans.root[[row]])))
 
     def clear(self) -> None:
         """Choose anew."""

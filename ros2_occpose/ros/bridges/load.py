@@ -10,14 +10,14 @@ from ...config import BridgesConfig, NodeConfig
 from ...errors import ConfigError
 from ...recording.humans import Humans
 from ...types import Frame
-from .parts import Bridge
+from .parts import Bridge, Names
 
 
 class Bridges:
     """Several bridges as one; any thread may speak."""
 
-    def __init__(self, bridges: Sequence[Bridge] = ()) -> None:
-        self._bridges = list(bridges)
+    def __init__(self, bridges: Sequence[Bridge] = (), lists: Sequence[str] = ()) -> None:
+        self._bridges, self._lists = list(bridges), list(lists)
         self._spoken = False
         self._lock = threading.Lock()
 
@@ -35,12 +35,23 @@ class Bridges:
                 bridge.clear()
             self._spoken = False
 
+    def contested(self, node: Node) -> str:
+        """What to say if somebody else publishes such a list of people too; '': nobody does."""
+        topics = [topic for topic in self._lists if node.count_publishers(topic) > 1]
+        if not topics:
+            return ''
+        return (
+            f'Expected nobody else on {" and ".join(topics)}, got another publisher: consumers '
+            'see the people of both by turns. Switch the bridge on in one node only, or set '
+            'bridges.in_namespace to true.')
+
     def close(self) -> None:
         """Stop publishing."""
         with self._lock:
             for bridge in self._bridges:
                 bridge.close()
             self._bridges.clear()
+            self._lists.clear()
 
 
 def load_bridges(node: Node, config: NodeConfig) -> Bridges:
@@ -50,17 +61,21 @@ def load_bridges(node: Node, config: NodeConfig) -> Bridges:
         ConfigError: A message package is missing, or `bridges.people` has no world frame.
     """
     made: list[Bridge] = []
+    names = Names.of(node, config.bridges)
     try:
         for make in _wanted(config):
-            made.append(make(node))
+            made.append(make(node, names))
     except BaseException:
         Bridges(made).close()
         raise
-    return Bridges(made)
+    lists = [names.topic(topic) for wanted, topic in (
+        (config.bridges.people, '/people'), (config.bridges.hri, '/humans/bodies/tracked'))
+        if wanted]
+    return Bridges(made, lists)
 
 
-def _wanted(config: NodeConfig) -> list[Callable[[Node], Bridge]]:
-    wanted: list[Callable[[Node], Bridge]] = []
+def _wanted(config: NodeConfig) -> list[Callable[[Node, Names], Bridge]]:
+    wanted: list[Callable[[Node, Names], Bridge]] = []
     if config.bridges.people:
         if config.camera_pose == 'none':
             raise ConfigError(

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from geometry_msgs.msg import Point, Quaternion, Transform, TransformStamped, Vector3
@@ -32,6 +33,30 @@ class Bridge(Protocol):
 
     def close(self) -> None:
         """Stop publishing."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the topics of bridges, ids and frames are called, where several nodes have bridges.
+
+    Consumers look for `/people` and `/humans/...` whatever the namespace of a node is; two nodes
+    must not both publish there.
+    """
+
+    namespace: str = ''              # in which the topics are; '': where consumers look for them
+
+    @staticmethod
+    def of(node: Node, config: BridgesConfig) -> Names:
+        """As the parameters say."""
+        return Names(node.get_namespace().strip('/') if config.in_namespace else '')
+
+    def topic(self, absolute: str) -> str:
+        """Where to publish what others expect on `absolute`."""
+        return f'/{self.namespace}{absolute}' if self.namespace else absolute
+
+    def own(self, name: str) -> str:
+        """A frame or an id that no other node uses, if this one keeps to its namespace."""
+        return f'{self.namespace.replace("/", "_")}_{name}' if self.namespace else name
 
 
 class Publishers:

@@ -8,10 +8,10 @@ from ...config import BridgesConfig
 from ...recording.humans import Humans
 from ...types import Frame, TrackState
 from ..conversions import header
-from .parts import Publishers, point, required
+from .parts import Names, Publishers, point, required
 from .selection import believed
 
-TOPIC = '/people'      # absolute: Nav2's social layers listen there and nowhere else
+TOPIC = '/people'      # Nav2's social layers listen there and nowhere else
 
 
 class PeopleBridge:
@@ -24,11 +24,11 @@ class PeopleBridge:
         ConfigError: people_msgs is missing.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, names: Names) -> None:
         self._people_type = required('people_msgs/People', 'bridges.people')
         self._person_type = required('people_msgs/Person', 'bridges.people')
         self._publishers = Publishers(node)
-        self._publisher = self._publishers(self._people_type, TOPIC)
+        self._publisher = self._publishers(self._people_type, names.topic(TOPIC))
         self._last: tuple[int, str] | None = None        # stamp and frame of the last list
 
     def publish(self, humans: Humans, frame: Frame, config: BridgesConfig) -> None:

@@ -13,7 +13,7 @@ from ....recording.humans import Humans
 from ....skeleton import H36M17
 from ....types import CameraPoseSource, Frame, TrackState
 from ...conversions import header
-from ..parts import Publishers, required, transforms
+from ..parts import Names, Publishers, required, transforms
 from ..selection import believed
 from .image import regions, skeleton_2d
 from .kinematics import (
@@ -54,13 +54,13 @@ class HriBridge:
         ConfigError: hri_msgs or tf2_msgs is missing.
     """
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, node: Node, names: Names) -> None:
+        self._node, self._names = node, names
         self._types = HriTypes.load()
         self._tf_type = required('tf2_msgs/TFMessage', PARAMETER)
         self._publishers = Publishers(node)
         self._tf = self._publishers(self._tf_type, '/tf')
-        self._lists = {topic: self._publishers(self._types.ids, topic) for topic in (
+        self._lists = {topic: self._publishers(self._types.ids, names.topic(topic)) for topic in (
             f'{BODIES}/tracked', f'{PERSONS}/tracked', f'{PERSONS}/known')}
         self._known: dict[int, Known] = {}
         self._angles: dict[int, Floats] = {}     # last ones of each body
@@ -74,13 +74,13 @@ class HriBridge:
         self._say_who(humans.stamp_ns, here, seen)
         frames = self._bodies(seen, frame)
         if humans.camera_pose != CameraPoseSource.NONE:
-            frames += _persons(here)
+            frames += self._persons(here)
         if frames:
             self._tf.publish(self._tf_type(transforms=frames))
         for i, human_id in enumerate(here.ids.tolist()):
             is_seen = here.states[i] == TrackState.TRACKED
             sure = 1.0 if is_seen else min(float(here.confidence[i]), HIDDEN)
-            self._known[human_id].person.tell(f'b{human_id}' if is_seen else '', sure)
+            self._known[human_id].person.tell(self._body(human_id) if is_seen else '', sure)
 
     def clear(self) -> None:
         """Nobody is known any more."""
@@ -109,13 +109,14 @@ class HriBridge:
         for human_id, height in zip(ids, heights(here.joints).tolist(), strict=True):
             if human_id not in self._known:
                 self._known[human_id] = Known(
-                    BodyTopics(self._node, self._types, f'b{human_id}', height),
-                    PersonTopics(self._node, f'p{human_id}'))
+                    BodyTopics(self._node, self._names, self._types, self._body(human_id),
+                               height),
+                    PersonTopics(self._node, self._names, self._person(human_id)))
 
     def _say_who(self, stamp_ns: int, here: Humans, seen: Humans) -> None:
         self._last_ns = stamp_ns
-        ids = ([f'b{i}' for i in seen.ids], [f'p{i}' for i in seen.ids],
-               [f'p{i}' for i in here.ids])
+        ids = ([*map(self._body, seen.ids)], [*map(self._person, seen.ids)],
+               [*map(self._person, here.ids)])
         for publisher, names in zip(self._lists.values(), ids, strict=True):
             publisher.publish(self._types.ids(header=header(stamp_ns, ''), ids=names))
 
@@ -136,15 +137,21 @@ class HriBridge:
             topics.posture(seen.stamp_ns, angles[i])
         pose = frame.world_from_camera
         camera_from_frame: Floats = np.eye(4) if pose is None else invert(pose)
-        return transforms(seen.stamp_ns, seen.camera_frame, [f'body_b{i}' for i in seen.ids],
-                          camera_from_frame[:3, :3] @ bodies,
-                          transform(camera_from_frame, seen.root))
+        return transforms(
+            seen.stamp_ns, seen.camera_frame, [f'body_{self._body(i)}' for i in seen.ids],
+            camera_from_frame[:3, :3] @ bodies, transform(camera_from_frame, seen.root))
 
+    def _persons(self, here: Humans) -> list[TransformStamped]:
+        """Frames of persons at the head, x out of the face, z to the top; also while hidden."""
+        if not len(here):
+            return []
+        torso = torso_rotations(here.joints, here.root_quat_wxyz)
+        return transforms(
+            here.stamp_ns, here.frame_id, [f'person_{self._person(i)}' for i in here.ids],
+            head_rotations(here.joints, torso), here.joints[:, _FACE].mean(1))
 
-def _persons(here: Humans) -> list[TransformStamped]:
-    """Frames of persons at the head, x out of the face, z to the top; also while hidden."""
-    if not len(here):
-        return []
-    torso = torso_rotations(here.joints, here.root_quat_wxyz)
-    return transforms(here.stamp_ns, here.frame_id, [f'person_p{i}' for i in here.ids],
-                      head_rotations(here.joints, torso), here.joints[:, _FACE].mean(1))
+    def _body(self, human_id: int) -> str:
+        return self._names.own(f'b{human_id}')
+
+    def _person(self, human_id: int) -> str:
+        return self._names.own(f'p{human_id}')

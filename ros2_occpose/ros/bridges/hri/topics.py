@@ -12,7 +12,7 @@ from std_msgs.msg import Bool, Float32, String
 from ....types import Floats
 from ....types import Image as Pixels
 from ...conversions import header, image_message
-from ..parts import Publishers, required
+from ..parts import Names, Publishers, required
 from .image import crop
 from .kinematics import NAMES
 from .urdf import urdf
@@ -41,10 +41,11 @@ class HriTypes:
 class BodyTopics:
     """`/humans/bodies/<id>/...`."""
 
-    def __init__(self, node: Node, types: HriTypes, body_id: str, height: float) -> None:
+    def __init__(self, node: Node, names: Names, types: HriTypes, body_id: str,
+                 height: float) -> None:
         self._types, self._id = types, body_id
         self._publishers = Publishers(node)
-        topic = f'{BODIES}/{body_id}'
+        topic = names.topic(f'{BODIES}/{body_id}')
         self._roi = self._publishers(types.region, f'{topic}/roi')
         self._cropped = self._publishers(Image, f'{topic}/cropped')
         self._skeleton = self._publishers(types.skeleton, f'{topic}/skeleton2d')
@@ -79,9 +80,9 @@ class BodyTopics:
 class PersonTopics:
     """`/humans/persons/<id>/...`."""
 
-    def __init__(self, node: Node, person_id: str) -> None:
+    def __init__(self, node: Node, names: Names, person_id: str) -> None:
         self._publishers = Publishers(node)
-        topic = f'{PERSONS}/{person_id}'
+        topic = names.topic(f'{PERSONS}/{person_id}')
         self._body_id = self._publishers(String, f'{topic}/body_id', latched=True)
         self._confidence = self._publishers(Float32, f'{topic}/location_confidence')
         self._anonymous = self._publishers(Bool, f'{topic}/anonymous', latched=True)
