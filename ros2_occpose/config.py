@@ -86,16 +86,17 @@ class DetectionConfig(Validated):
         '(`occpose models list`).')
     max_people: int = param(
         12, 'People looked at in one image. Each costs time, and those beyond it are not seen.',
-        ge=1, le=64)
+        ge=1, le=64, live=True)
     tiles_per_frame: int = param(
         1, 'Tiles of the image searched for new people in each frame. More finds newcomers sooner '
-        'and costs one run of the network each; 0 never looks for anybody new.', ge=0, le=64)
+        'and costs one run of the network each; 0 never looks for anybody new.', ge=0, le=64,
+        live=True)
     min_score: float = param(
         0.5, 'Least probability for a detection to be reported. Lower finds more people, and more '
-        'that are none.', ge=0, le=1)
+        'that are none.', ge=0, le=1, live=True)
     flow: bool = param(
         True, 'Distrust joints that do not move with the image (optical flow): the detector '
-        'guesses hidden joints, and guesses do not move with the pixels.')
+        'guesses hidden joints, and guesses do not move with the pixels.', live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,22 +105,22 @@ class TrackingConfig(Validated):
 
     max_gap_s: float = param(
         1.5, 'Longest occlusion bridged before an id ends. Longer keeps ids behind wide '
-        'obstacles, and ghosts of those who left there.', unit='s', ge=0, le=30)
+        'obstacles, and ghosts of those who left there.', unit='s', ge=0, le=30, live=True)
     max_gap_outside_s: float = param(
         0.5, 'The same for somebody who has left the image; never longer than '
-        '`tracking.max_gap_s`.', unit='s', ge=0, le=30)
+        '`tracking.max_gap_s`.', unit='s', ge=0, le=30, live=True)
     min_hits: int = param(
         3, 'Detections needed before a person is believed (TRACKED instead of TENTATIVE).',
-        ge=1, le=30)
+        ge=1, le=30, live=True)
     confident_score: float = param(
         0.5, 'Least score of a detection to begin a track; lower ones only prolong one.',
-        ge=0, le=1)
+        ge=0, le=1, live=True)
     min_visibility: float = param(
         0.3, 'Least score of a joint to take part in following; the others are predicted.',
-        ge=0.01, le=1)
+        ge=0.01, le=1, live=True)
     agility: float = param(
         1.5, 'How much the velocity of a person changes within a second, a std. More for sport, '
-        'less for people who stand.', unit='m/s', ge=0.1, le=20)
+        'less for people who stand.', unit='m/s', ge=0.1, le=20, live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +132,7 @@ class LiftingConfig(Validated):
         '(`occpose models list`). On a robot one whose name ends in _causal.')
     min_visibility: float = param(
         0.3, 'Least visibility for a joint to be told to the network as seen; the others it has '
-        'to infer.', ge=0, le=1)
+        'to infer.', ge=0, le=1, live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,24 +143,24 @@ class TrajectoryConfig(Validated):
         8, 'Frames solved together. More is smoother and slower.', ge=3, le=500)
     min_visibility: float = param(
         0.3, 'Least visibility for a joint to be called OBSERVED, and to say where the person is.',
-        ge=0, le=1)
+        ge=0, le=1, live=True)
     pixel_std: float = param(
         3.0, 'How far keypoints are off, a std. Larger trusts the motion model more.',
-        unit='px at 500 px focal length', ge=0.1, le=100)
+        unit='px at 500 px focal length', ge=0.1, le=100, live=True)
     noise_memory_s: float = param(
         0.05, 'Time over which errors of keypoints stay alike: looks within it count as one.',
-        unit='s', ge=0, le=10)
+        unit='s', ge=0, le=10, live=True)
     speed_std: float = param(
         0.8, 'How fast people move along each level axis, a std (first order continuity).',
-        unit='m/s', ge=0.01)
+        unit='m/s', ge=0.01, live=True)
     vertical_speed_std: float = param(
-        0.3, 'The same upwards, where the camera pose is known.', unit='m/s', ge=0.01)
+        0.3, 'The same upwards, where the camera pose is known.', unit='m/s', ge=0.01, live=True)
     acceleration_std: float = param(
         1.0, 'How much their velocity changes in one second, a std (second order continuity).',
-        unit='m/s', ge=0.01)
+        unit='m/s', ge=0.01, live=True)
     scale_std: float = param(
         0.07, 'Share by which body size, hence distance, is uncertain: 0.07 for adults of unknown '
-        'height, more where there are children.', ge=0, le=1)
+        'height, more where there are children.', ge=0, le=1, live=True)
 
 
 @dataclass(frozen=True, kw_only=True)

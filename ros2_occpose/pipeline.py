@@ -77,6 +77,16 @@ class Pipeline:
             stage.reset()
         self._last_stamp_ns = self._last_size = None
 
+    def adjust(self, config: PipelineConfig) -> None:
+        """Take over the live fields of a configuration between two frames; nobody is forgotten."""
+        self._detect.adjust(config.detection)
+        self._track.adjust(config.tracking)
+        if config.detection.flow != self.config.detection.flow:
+            self._visibility = load_visibility(config.detection)
+        self._lift.adjust(config.lifting)
+        self._place.adjust(config.trajectory)
+        self.config = config
+
     def _check_time(self, stamp_ns: int) -> None:
         last = self._last_stamp_ns
         if last is not None and stamp_ns == last:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .config import DetectionConfig, LiftingConfig, TrackingConfig, TrajectoryConfig
 from .errors import InputError, ShapeError
 from .geometry import Camera
 from .skeleton import COCO17, H36M17, Skeleton
@@ -212,6 +213,10 @@ class People:
 class Detector(Protocol):
     """Finds people in one image."""
 
+    def adjust(self, config: DetectionConfig) -> None:
+        """Take over the live fields of a configuration."""
+        ...
+
     def __call__(self, image: Image) -> Detections:
         """Everybody found, best first."""
         ...
@@ -223,6 +228,10 @@ class Detector(Protocol):
 
 class Tracker(Protocol):
     """Gives people an id and keeps it."""
+
+    def adjust(self, config: TrackingConfig) -> None:
+        """Take over the live fields of a configuration."""
+        ...
 
     def update(self, detections: Detections, frame: Frame) -> Tracks:
         """Everybody followed, seen in this frame or not."""
@@ -236,6 +245,10 @@ class Tracker(Protocol):
 class Lifter(Protocol):
     """Turns 2D tracks into 3D skeletons; causal: later frames never change an earlier answer."""
 
+    def adjust(self, config: LiftingConfig) -> None:
+        """Take over the live fields of a configuration."""
+        ...
+
     def update(self, tracks: Tracks, frame: Frame) -> Poses:
         """The skeletons of all tracks, in their order."""
         ...
@@ -247,6 +260,10 @@ class Lifter(Protocol):
 
 class Trajectory(Protocol):
     """Places skeletons in the world."""
+
+    def adjust(self, config: TrajectoryConfig) -> None:
+        """Take over the live fields of a configuration."""
+        ...
 
     def update(self, poses: Poses, frame: Frame) -> People:
         """Everybody in the world frame, in the order of the poses."""

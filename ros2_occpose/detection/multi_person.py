@@ -47,6 +47,10 @@ class MultiPersonDetector:
         self._again: Floats | None = None                       # a tile that showed somebody new
         self._lost: list[tuple[int, Floats]] = []               # frames ago, region (4,)
 
+    def adjust(self, config: DetectionConfig) -> None:
+        """Take over the live fields of a configuration."""
+        self._config = config
+
     def __call__(self, image: Image) -> Detections:
         """Everybody who is known or found in the tiles that are due, best first."""
         size = (image.shape[1], image.shape[0])

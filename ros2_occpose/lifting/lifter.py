@@ -37,6 +37,10 @@ class StreamingLifter:
         self._clock_ns: int | None = None
         self._world_from_camera: Floats | None = None
 
+    def adjust(self, config: LiftingConfig) -> None:
+        """Take over the live fields of a configuration."""
+        self._config = config
+
     def update(self, tracks: Tracks, frame: Frame) -> Poses:
         """The 3D skeletons of all tracks."""
         visibility = np.nan_to_num(tracks.visibility)                              # (N, 17)

@@ -53,7 +53,9 @@ class Parameters:
             new_node = _changed(self.node, values)
         except ConfigError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        self.pipeline, self.node = new_pipeline, new_node
+        if new_pipeline != self.pipeline:
+            self.pipeline = new_pipeline
+        self.node = new_node
         return SetParametersResult(successful=True)
 
 

@@ -53,6 +53,9 @@ class LivePipeline(Protocol):
     def reset(self) -> None:
         """Forget everybody."""
 
+    def adjust(self, config: PipelineConfig) -> None:
+        """Take over the live fields of a configuration."""
+
 
 def load_pipeline(config: PipelineConfig, models: Models | None = None) -> LivePipeline:
     """The real one, models loaded and warm."""
@@ -79,6 +82,7 @@ class PoseNode(LifecycleNode):
         self._bridges = Bridges()
         self._active: Active | None = None
         self._last: Frame | None = None
+        self._adjusted: PipelineConfig | None = None    # what the pipeline was told last
         self._activated = False         # by the lifecycle
         self._enabled = True            # by the service `enable`
         self._settings = Parameters(self, configured=lambda: self._pipeline is not None)
@@ -143,6 +147,7 @@ class PoseNode(LifecycleNode):
         self._outputs = Outputs(self, self._settings.node.world_frame, self._log.info)
         try:
             self._bridges = load_bridges(self, self._settings.node)
+            self._adjusted = self._settings.pipeline
             self._pipeline = self._load(self._pipeline_config())
         except BaseException:
             self._cleanup()
@@ -234,6 +239,7 @@ class PoseNode(LifecycleNode):
         def find() -> tuple[Frame, Humans]:
             frame = active.frames(question)
             self._watch_for_jumps(frame)
+            self._adjust(pipeline)
             return frame, outputs.humans(pipeline(frame), question.frame_id or 'camera',
                                          self._settings.pipeline.lifting.min_visibility)
 
@@ -254,6 +260,13 @@ class PoseNode(LifecycleNode):
         self._health.answered(humans.latency_s)
         active.pictures.ask(Picture(humans, frame))
         self._survived(lambda: tell(frame, humans))
+
+    def _adjust(self, pipeline: LivePipeline) -> None:
+        """Take over parameters that have changed since the last image."""
+        wanted = self._settings.pipeline
+        if wanted is not self._adjusted:
+            pipeline.adjust(self._pipeline_config())
+            self._adjusted = wanted
 
     def _show(self, picture: Picture) -> None:
         outputs = self._outputs

@@ -49,6 +49,10 @@ class PeopleTracker:
         self._camera_known = False
         self._image_motion = ImageMotion()
 
+    def adjust(self, config: TrackingConfig) -> None:
+        """Take over another configuration."""
+        self._config = config
+
     def update(self, detections: Detections, frame: Frame) -> Tracks:
         """Everybody in this frame, in the order of ids; LOST are those whose id ends in it.
 

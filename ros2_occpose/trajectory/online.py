@@ -29,6 +29,12 @@ class SlidingWindow:
         self._origin_ns = self._last_ns = 0
         self._quats: dict[int, Floats] = {}                   # id -> wxyz of the last frame
 
+    def adjust(self, config: TrajectoryConfig) -> None:
+        """Take over the live fields of a configuration."""
+        self._config = config
+        if self._window is not None:
+            self._window.adjust(config)
+
     def update(self, poses: Poses, frame: Frame) -> People:
         """Everybody in the world frame (without a camera pose: in the camera frame).
 

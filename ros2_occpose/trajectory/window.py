@@ -36,8 +36,8 @@ class Window:
     """
 
     def __init__(self, config: TrajectoryConfig, *, upright: bool) -> None:
-        self._config = config
-        self._motion = Motion(config, upright=upright)          # upright: z is vertical
+        self._upright = upright                                 # z is vertical
+        self.adjust(config)
         self.ids: Ints = np.zeros(0, np.int64)                  # (N,)
         self.times_s: Floats = -np.arange(LEAD, 0.0, -1.0)      # (T,); the first frame is at 0
         self.roots: Floats = np.zeros((0, LEAD, 3))             # (N, T, 3) [m]
@@ -51,6 +51,11 @@ class Window:
         self._prior_eta: Floats = np.zeros((0, LEAD, 3))
         self._head: Floats = np.zeros((0, 6, 6))
         self._head_eta: Floats = np.zeros((0, 6))
+
+    def adjust(self, config: TrajectoryConfig) -> None:
+        """Take over the live fields of a configuration."""
+        self._config = config
+        self._motion = Motion(config, upright=self._upright)
 
     def update(self, time_s: float, ids: Ints, world_from_camera: Floats, views: Views) -> Newest:
         """Everybody of `ids` in a new frame, views of T = 1. Who is not in `ids` is forgotten.

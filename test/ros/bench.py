@@ -55,6 +55,7 @@ class ScriptedPipeline:
         self.frames: deque[Frame] = deque(maxlen=2)      # the last ones; images are large
         self.calls = 0
         self.resets = 0
+        self.adjusted: PipelineConfig | None = None
         self.broken_at: int | None = None        # stamp of an image that it cannot stand
         self._seconds = seconds
         self._moments = {moment.frame.stamp_ns: moment for moment in scene}
@@ -74,6 +75,9 @@ class ScriptedPipeline:
 
     def reset(self) -> None:
         self.resets += 1
+
+    def adjust(self, config: PipelineConfig) -> None:
+        self.adjusted = config
 
 
 class Bench:
