@@ -120,9 +120,13 @@ def test_the_pipeline_gets_pictures_camera_and_pose(bag: Path, scene: Scene,
 
 
 def test_the_truth_in_the_bag_is_the_truth(bag: Path, scene: Scene, shots: list[Shot]) -> None:
-    from ros2_occpose.evaluation.bag.references import read_truth
+    from ros2_occpose.evaluation.bag.references import read_reference, read_truth
 
     truth = read_truth(bag)
+    beside = read_reference([bag / 'truth.npz'])
+    np.testing.assert_allclose(beside.joints, truth.joints, atol=1e-9)
+    np.testing.assert_array_equal(beside.states, truth.states)
+    assert beside.frame_id == 'odom'
     assert truth.people == ('1', '2')
     assert truth.frame_id == 'odom'
     with np.load(bag / 'truth.npz') as more:

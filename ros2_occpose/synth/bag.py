@@ -239,13 +239,19 @@ def _velocity(scene: Scene, frame: int) -> Floats:
 
 
 def _write_truth(path: Path, scene: Scene, truths: Sequence[Truth]) -> None:
-    """Everything that the messages have no place for, frame by frame."""
+    """Everything that the messages have no place for, frame by frame.
+
+    With joints_world, joint_states and frame_id it can be a reference of `occpose evaluate bag`.
+    """
+    body, sight = np.stack([t.body for t in truths]), np.stack([t.sight for t in truths])
     np.savez_compressed(
-        path, stamps_ns=np.array([t.stamp_ns for t in truths]), points=np.array(BODY),
+        path, joints_world=h36m_of(body), joint_states=JOINT_STATE[sights_h36m(sight)],
+        skeleton=np.array(H36M17.name), frame_id=np.array(WORLD_FRAME),
+        stamps_ns=np.array([t.stamp_ns for t in truths]), points=np.array(BODY),
         world_from_camera=np.stack([t.world_from_camera for t in truths]),
-        body=np.stack([t.body for t in truths]).astype(np.float32),
+        body=body.astype(np.float32),
         pixels=np.stack([t.pixels for t in truths]).astype(np.float32),
-        sight=np.stack([t.sight for t in truths]).astype(np.uint8),
+        sight=sight.astype(np.uint8),
         sight_names=np.array([s.name for s in Sight]),
         boxes_px=np.stack([t.boxes_px for t in truths]).astype(np.float32),
         seen_px=np.stack([t.seen_px for t in truths]),

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import ConfigError
 from .scene import SceneOptions
 
-SECONDS, FPS = 16.0, 15.0
+SECONDS, FPS = 12.0, 15.0
 
 
 @dataclass(frozen=True)
