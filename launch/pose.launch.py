@@ -52,7 +52,7 @@ def pose_node(given: dict[str, str]) -> Node:
         name: ParameterValue(given[name], value_type=str)
         for name in ('camera_pose', 'world_frame', 'device', 'image_transport') if given[name]}
     if given['hfov']:
-        overrides['fallback_hfov_deg'] = ParameterValue(given['hfov'], value_type=float)
+        overrides['fallback_hfov_deg'] = float(given['hfov'])
     if given['use_sim_time']:
         overrides['use_sim_time'] = given['use_sim_time'].lower() == 'true'
     logger = '.'.join([*given['namespace'].strip('/').split('/'), 'occpose']).lstrip('.')

@@ -89,6 +89,12 @@ def decode_image(encoding: str, width: int, height: int, step: int, data: Buffer
     return pixels if conversion is None else _convert(pixels, conversion, encoding)
 
 
+def packed_row(encoding: str, width: int) -> int:
+    """Bytes of a row of `width` pixels without padding; 0 if the encoding is not known."""
+    channels, size, _ = _ENCODINGS.get(encoding, (0, 0, None))
+    return width * channels * size
+
+
 def decode_compressed(data: Buffer) -> NDArray[np.uint8]:
     """The pixels of a sensor_msgs/CompressedImage (JPEG, PNG, ...) as BGR, (H, W, 3).
 

@@ -174,6 +174,10 @@ class TfPose:
                 super().set_transform(*arguments)
                 tell()
 
+            def set_transform_static(self, *arguments: Any) -> None:
+                super().set_transform_static(*arguments)
+                tell()
+
         def tell() -> None:
             self._changed()
 

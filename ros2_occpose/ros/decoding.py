@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
+from ..images import packed_row
 from ..types import Image as Pixels
 from .conversions import image_message, pixels_of
 
@@ -16,7 +17,7 @@ Decode: TypeAlias = Callable[[Image | CompressedImage], Pixels]
 def load_decoder() -> tuple[str, Decode]:
     """(name, function) that makes (H, W, 3) BGR of a message; raises `InputError` if it cannot."""
     try:
-        from cv_bridge import CvBridge, CvBridgeError
+        from cv_bridge import CvBridge
 
         bridge = CvBridge()
         sample = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
@@ -27,11 +28,17 @@ def load_decoder() -> tuple[str, Decode]:
         return f'OpenCV (cv_bridge cannot be used: {error})', pixels_of
 
     def decode(message: Image | CompressedImage) -> Pixels:
-        try:
-            if isinstance(message, Image) and message.height and message.width:
+        if _suits_cv_bridge(message):
+            try:
                 return np.asarray(bridge.imgmsg_to_cv2(message, 'bgr8'), np.uint8)
-        except (CvBridgeError, TypeError, ValueError):
-            pass                     # ours knows more encodings, and says what is wrong
+            except Exception:      # of any kind; ours knows more, and says what is wrong
+                pass
         return pixels_of(message)
 
     return 'cv_bridge', decode
+
+
+def _suits_cv_bridge(message: Image | CompressedImage) -> bool:
+    """Whether cv_bridge reads it right: rows with padding come out of it sheared."""
+    return (isinstance(message, Image) and message.height > 0
+            and message.step == packed_row(message.encoding, message.width))

@@ -1,18 +1,16 @@
-"""The camera pose of an image, from each source, over DDS: people stay where they are."""
-import sys
+"""The camera pose of an image from topics and parameters, over DDS: people stay where they are.
 
+From TF: see test_tf.py.
+"""
 import numpy as np
 import pytest
-import tf_double
 from bench import CAMERA_FRAME, Bench, ScriptedPipeline
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseStamped, Transform, TransformStamped
+from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from scene import Moment, driving, make_scene
+from scene import driving, make_scene
 from scipy.spatial.transform import Rotation
-from tf2_msgs.msg import TFMessage
 from walker import Walker
 
 from ros2_occpose.geometry import invert, se3
@@ -138,79 +136,6 @@ def test_unusable_poses(frame: str, pose: Floats, text: str) -> None:
         bench.send_image(moment.frame.stamp_ns + 1)
         bench.send_info(moment.frame.camera, moment.frame.stamp_ns + 1)
         bench.answer_to(moment.frame.stamp_ns + 1)
-
-
-def edge(stamp_ns: int, parent: str, child: str, pose: Floats) -> TFMessage:
-    message = pose_message(pose)
-    transform = Transform(rotation=message.orientation)
-    for axis in 'xyz':
-        setattr(transform.translation, axis, getattr(message.position, axis))
-    return TFMessage(transforms=[TransformStamped(
-        header=header(stamp_ns, parent), child_frame_id=child, transform=transform)])
-
-
-@pytest.fixture(params=['tf2_ros', 'double'])
-def tf2(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == 'double':
-        monkeypatch.setitem(sys.modules, 'tf2_ros', tf_double.module())
-    else:
-        pytest.importorskip('tf2_ros', reason='needs tf2_ros of a ROS installation')
-
-
-def test_tf_at_the_stamp_of_the_image(tf2: None) -> None:
-    with start(camera_pose='tf', pose_timeout_s=2.0) as bench:
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        static = bench.peer.create_publisher(TFMessage, '/tf_static', latched)
-        static.publish(edge(0, 'base_link', CAMERA_FRAME, MOUNT))
-        moving = bench.peer.create_publisher(TFMessage, '/tf', 100)
-        bench.connect()
-        bench.wait(moving.get_subscription_count, 'discovery')
-        path, camera_from_body = driving(velocity=(0.3, 0.6)), invert(MOUNT)
-        moments = list(SCENE)[:8]
-        for moment in [*moments, *moments[:4]]:      # the bag starts again
-            stamp_s = moment.frame.stamp_ns / 1e9
-            bench.received['humans'].clear()
-            bench.send(moment)
-            for t in (stamp_s - 0.05, stamp_s + 0.05):       # tf comes after the image
-                bench.pause(0.05)
-                body = path(np.array([t - 1.0]))[0] @ camera_from_body
-                moving.publish(edge(round(t * 1e9), 'odom', 'base_link', body))
-            humans = humans_from(bench.answer_to(moment.frame.stamp_ns))
-            assert (humans.frame_id, humans.camera_pose) == ('odom', CameraPoseSource.TF)
-            np.testing.assert_allclose(humans.joints, moment.joints_world, atol=2e-3)
-
-
-def test_tf_that_stops_and_comes_back(tf2: None) -> None:
-    """Nothing is answered from an old transform; each image without one is counted."""
-    with start(camera_pose='tf', pose_timeout_s=0.2) as bench:
-        moving = bench.peer.create_publisher(TFMessage, '/tf', 100)
-        bench.connect()
-        bench.wait(moving.get_subscription_count, 'discovery')
-
-        def tell(moment: Moment) -> None:
-            for offset_ns in (-20_000_000, 20_000_000):
-                moving.publish(edge(moment.frame.stamp_ns + offset_ns, 'odom', CAMERA_FRAME,
-                                    moment.world_from_camera))
-
-        first, *silent, last = list(SCENE)[:5]
-        tell(first)
-        bench.ask(first)
-        for moment in silent:
-            bench.send(moment)
-            bench.pause(0.3)
-        bench.wait(lambda: bench.fact('camera poses missing') == '3', 'missing poses')
-        assert 'at the stamp of the image, got:' in bench.wait_for_log('Expected the transform')
-        assert len(bench.received['humans']) == 1
-        tell(last)
-        humans = humans_from(bench.ask(last))
-        np.testing.assert_allclose(humans.joints, last.joints_world, atol=1e-6)
-
-
-def test_tf_without_tf2_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, 'tf2_ros', None)        # importing it fails
-    with start(camera_pose='tf') as bench:
-        bench.wait_for_log('activate failed: camera_pose is tf, but tf2_ros is not installed')
-        assert bench.state() == 'inactive'
 
 
 def test_a_mount_that_is_no_pose_is_refused() -> None:

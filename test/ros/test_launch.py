@@ -1,10 +1,17 @@
-"""The launch file passes what it is given and nothing else; what it starts exists."""
+"""The launch file passes what it is given and nothing else; `ros2 launch` finds and runs it."""
 import importlib.util
+import os
+import shutil
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import yaml
+from ament_index_python.packages import get_package_share_directory
+from parts import part, without
+from processes import Process
 
 from ros2_occpose.config import NodeConfig
 
@@ -13,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def launch_file() -> ModuleType:
-    pytest.importorskip('launch_ros.actions', reason='needs launch of a ROS installation')
+    part('launch_ros.actions')
     spec = importlib.util.spec_from_file_location('pose_launch', ROOT / 'launch/pose.launch.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -61,13 +68,17 @@ def test_overrides_come_after_the_file(launch_file: ModuleType) -> None:
         'use_sim_time': True}}}
 
 
-def test_rviz_shows_the_topics_of_the_namespace(launch_file: ModuleType) -> None:
-    try:
-        _, line = commands(launch_file, rviz='true', namespace='robot', world_frame='map')
-    except Exception as error:
-        if 'rviz2' not in str(error):
-            raise
-        pytest.skip('rviz2 is not installed')
+@pytest.fixture
+def rviz2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of that name in a package of that name."""
+    for name in ('lib/rviz2/rviz2', 'share/ament_index/resource_index/packages/rviz2'):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch(mode=0o755)
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'{tmp_path}:{os.environ["AMENT_PREFIX_PATH"]}')
+
+
+def test_rviz_shows_the_topics_of_the_namespace(launch_file: ModuleType, rviz2: None) -> None:
+    _, line = commands(launch_file, rviz='true', namespace='robot', world_frame='map')
     assert '/occpose/markers:=/robot/markers' in line
     assert line[line.index('-f') + 1] == 'map'
 
@@ -80,3 +91,53 @@ def test_rviz_shows_what_the_node_publishes() -> None:
     assert {'Grid', 'TF'} <= set(displays)
     fixed = config['Visualization Manager']['Global Options']['Fixed Frame']
     assert fixed == NodeConfig().world_frame
+
+
+def test_every_launch_file_is_installed() -> None:
+    """Into the workspace of this shell: what `ros2 launch ros2_occpose NAME` looks for."""
+    share = Path(get_package_share_directory('ros2_occpose'))
+    for source in [*(ROOT / 'launch').glob('*.launch.py'), ROOT / 'config/pose.yaml']:
+        installed = share / source.relative_to(ROOT)
+        assert installed.is_file(), f'{installed}: build the workspace again'
+        assert installed.read_bytes() == source.read_bytes()
+
+
+@pytest.fixture
+def ros2(run: Callable[..., Process]) -> Callable[..., Process]:
+    """Type a command that begins with `ros2`."""
+    part('ros2launch')
+    program = shutil.which('ros2')
+    if program is None:
+        without('needs the command ros2 of a ROS installation')
+    return lambda *words: run(program, *words)
+
+
+def test_ros2_launch_shows_the_arguments(ros2: Callable[..., Process]) -> None:
+    shown = ros2('launch', 'ros2_occpose', 'pose.launch.py', '--show-args')
+    assert shown.end() == 0, shown.said
+    assert "'camera_pose':" in shown.said
+    assert 'Topic of the images; camera_info is expected beside it.' in shown.said
+
+
+def test_ros2_launch_starts_a_node_that_listens_and_stops(
+        ros2: Callable[..., Process], tmp_path: Path) -> None:
+    """The line of the README, with a parameter file of one's own."""
+    mine = tmp_path / 'mine.yaml'
+    mine.write_text('/**:\n  ros__parameters:\n    autostart: false\n    pose_queue: 7\n')
+    node = ros2('launch', 'ros2_occpose', 'pose.launch.py', 'namespace:=robot', 'hfov:=70',
+                'image:=/camera/image_raw', 'camera_pose:=tf', f'params_file:={mine}')
+    node.wait_for('process started with pid')
+    said = ''
+    for _ in range(20):                                  # until discovery has found it
+        asked = ros2('param', 'dump', '/robot/occpose', '--no-daemon')
+        if asked.end() == 0 and 'pose_queue' in asked.said:
+            said = asked.said
+            break
+    parameters = yaml.safe_load(said)['/robot/occpose']['ros__parameters']
+    given = {name: parameters[name] for name in (
+        'autostart', 'pose_queue', 'camera_pose', 'fallback_hfov_deg', 'world_frame')}
+    assert given == {'autostart': False, 'pose_queue': 7, 'camera_pose': 'tf',
+                     'fallback_hfov_deg': 70.0, 'world_frame': NodeConfig().world_frame}
+    node.stop(signal.SIGINT)
+    assert 'process has finished cleanly' in node.said, node.said
+    assert 'Traceback' not in node.said

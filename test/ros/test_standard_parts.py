@@ -1,13 +1,17 @@
 """The standard parts of a ROS installation behind the same calls: here played by small doubles.
 
-That the real ones are used where they import is seen in the log of the node.
+That the real ones are used where they import, the last test sees in the log of the node; that they
+agree with the fallbacks is the matter of test_parts_agree.py.
 """
+import importlib.util
 import sys
+from array import array
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from bench import Bench
 from geometry_msgs.msg import Transform, TransformStamped
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -116,6 +120,35 @@ def test_what_cv_bridge_cannot_decode_is_decoded_by_us(monkeypatch: pytest.Monke
         decode(CompressedImage())
 
 
+@pytest.mark.parametrize('error', [AttributeError, RuntimeError, SystemError, ValueError])
+def test_whatever_cv_bridge_dies_of_the_image_is_decoded(monkeypatch: pytest.MonkeyPatch,
+                                                         error: type[Exception]) -> None:
+    """Under NumPy 2 it dies of 16 bits in the other byte order: ndarray has no newbyteorder."""
+    def convert(message: Image, encoding: str) -> np.ndarray:
+        if message.is_bigendian:
+            raise error('newbyteorder')
+        return rows(message, encoding)
+
+    bridge(monkeypatch, convert)
+    _, decode = load_decoder()
+    message = image_message(PIXELS, 1, 'camera')
+    message.is_bigendian = 1
+    np.testing.assert_array_equal(decode(message), PIXELS)
+
+
+def test_rows_with_padding_are_not_left_to_cv_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes them for packed, unless the padding is a whole number of pixels."""
+    asked = []
+    bridge(monkeypatch, lambda m, e: asked.append(m) or rows(m, e))
+    _, decode = load_decoder()
+    asked.clear()
+    message = image_message(PIXELS, 1, 'camera')
+    message.step += 2
+    message.data = array('B', np.pad(PIXELS.reshape(4, -1), ((0, 0), (0, 2))).tobytes())
+    np.testing.assert_array_equal(decode(message), PIXELS)
+    assert not asked
+
+
 @pytest.mark.parametrize('breaks', [
     lambda m, e: np.zeros((2, 2, 3), np.uint8),          # wrong pixels
     lambda m, e: (_ for _ in ()).throw(AttributeError('_ARRAY_API not found'))])   # NumPy 2
@@ -124,3 +157,15 @@ def test_a_broken_cv_bridge_is_noticed(monkeypatch: pytest.MonkeyPatch, breaks: 
     name, decode = load_decoder()
     assert name.startswith('OpenCV (cv_bridge cannot be used: ')
     np.testing.assert_array_equal(decode(image_message(PIXELS, 1, 'camera')), PIXELS)
+
+
+def test_the_node_uses_what_is_installed_and_says_so() -> None:
+    """With a ROS installation the real parts, else the fallbacks."""
+    with Bench(lambda config: SimpleNamespace(backends={}, reset=lambda: None)) as bench:
+        said = bench.wait_for_log('Listening to ')
+    filters = 'message_filters' if importlib.util.find_spec('message_filters') else 'built-in'
+    assert f'pairing: {filters}' in said
+    name, _ = load_decoder()
+    assert f'images: {name}; ' in said
+    if importlib.util.find_spec('cv_bridge') is None:
+        assert name.startswith('OpenCV (')

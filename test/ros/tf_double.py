@@ -14,7 +14,7 @@ from ros2_occpose.errors import InputError
 from ros2_occpose.geometry import Floats
 from ros2_occpose.ros.conversions import pose_message, se3_from, stamp_of
 
-HISTORY_NS = 10_000_000_000         # older transforms than this are refused, as tf2 does
+HISTORY_NS = 10_000_000_000         # older transforms than this are forgotten, as tf2 does
 
 
 class TransformException(Exception):  # noqa: N818, their name
@@ -25,17 +25,19 @@ class Buffer:
     """Edges of the tree, each with its past; nothing is extrapolated."""
 
     def __init__(self) -> None:
-        # child -> parent, path, newest stamp
-        self._moving: dict[str, tuple[str, CameraPath, int]] = {}
+        # child -> parent, path, stamps that are not forgotten
+        self._moving: dict[str, tuple[str, CameraPath, list[int]]] = {}
         self._static: dict[str, tuple[str, Floats]] = {}
 
     def set_transform(self, edge: TransformStamped, authority: str) -> None:
         stamp_ns, parent = stamp_of(edge), edge.header.frame_id
-        _, path, newest = self._moving.get(edge.child_frame_id, (parent, CameraPath(), 0))
-        if stamp_ns < newest - HISTORY_NS:
+        _, path, stamps = self._moving.get(edge.child_frame_id, (parent, CameraPath(), [stamp_ns]))
+        oldest = max(stamps) - HISTORY_NS           # before this one is known
+        if stamp_ns < oldest:
             return
         path.add(stamp_ns, se3_from(edge.transform.translation, edge.transform.rotation))
-        self._moving[edge.child_frame_id] = parent, path, max(newest, stamp_ns)
+        stamps = [stamp for stamp in stamps if stamp >= oldest]
+        self._moving[edge.child_frame_id] = parent, path, [*stamps, stamp_ns]
 
     def set_transform_static(self, edge: TransformStamped, authority: str) -> None:
         pose = se3_from(edge.transform.translation, edge.transform.rotation)
@@ -48,7 +50,9 @@ class Buffer:
                 if frame in self._static:
                     frame, pose = self._static[frame]
                 else:
-                    frame, path, _ = self._moving[frame]
+                    frame, path, stamps = self._moving[frame]
+                    if stamp.nanoseconds < min(stamps):
+                        raise TransformException('extrapolation into the past')
                     pose = path.at(stamp.nanoseconds)
             except (KeyError, InputError) as error:
                 raise TransformException(str(error)) from error
