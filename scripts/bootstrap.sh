@@ -87,7 +87,17 @@ check_machine() {
 # The stamp of a step holds the hash of everything that went into it.
 fresh() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
 
-hash_lists() { (cd "$requirements" && cat constraints.txt "${@/%/.txt}" ../ros_wheels.py | sha256sum); }
+# cv_bridge of an installation works only under the major version of NumPy it was compiled for,
+# which is that of the installation.
+numpy_of_cv_bridge() {
+  local major
+  major=$("$python" -c 'import cv_bridge, numpy; print(numpy.__version__.split(".")[0])' 2>/dev/null)
+  [ "$major" = 1 ] && echo 1 || echo 2
+}
+
+constraints() { (cd "$requirements" && cat constraints.txt "numpy-$numpy.txt"); }
+
+hash_lists() { { constraints; cd "$requirements" && cat "${@/%/.txt}" ../ros_wheels.py; } | sha256sum; }
 
 make_environment() {
   local wanted="$python $("$python" --version) ${underlay:-wheels} $root"
@@ -107,7 +117,8 @@ install_packages() {
   hash=$(hash_lists "${lists[@]}")
   fresh "$venv/occpose-packages" "$hash" && return
   say "installing ${lists[*]} (the first time this downloads; see $requirements)"
-  local options=(--disable-pip-version-check --no-input -c "$requirements/constraints.txt")
+  constraints >"$venv/occpose-constraints.txt"
+  local options=(--disable-pip-version-check --no-input -c "$venv/occpose-constraints.txt")
   [ -t 1 ] || options+=(-qq)     # in a terminal, pip shows how far it is
   for name in "${lists[@]}"; do options+=(-r "$requirements/$name.txt"); done
   "$venv/bin/python" -m pip install "${options[@]}" ||
@@ -168,6 +179,8 @@ unset VIRTUAL_ENV _ROS_WHEELS_BOOTSTRAP_COMPLETE
 build_lists=(colcon)
 [ -n "$underlay" ] || build_lists+=("ros-$distro")
 python=$(find_python)
+numpy=2
+[ -z "$underlay" ] || numpy=$(numpy_of_cv_bridge)
 check_machine
 make_environment
 install_packages

@@ -125,6 +125,7 @@ def test_the_latest_transform_is_never_taken(bench: TfBench) -> None:
 def test_an_image_waits_for_its_transform_and_not_for_any(bench: TfBench) -> None:
     first, moment, last = SCENE.moment(2), SCENE.moment(5), SCENE.moment(8)
     bench.tell_around(first)
+    bench.pause(0.2)
     bench.ask(first)
     bench.send(moment)
     bench.pause(0.3)
@@ -160,7 +161,7 @@ def test_transforms_that_stop_and_come_back() -> None:
         bench.connect()
         first, *silent, last = list(SCENE)[:5]
         bench.tell_around(first)
-        bench.pause(0.1)
+        bench.pause(0.2)
         bench.ask(first)
         for moment in silent:
             bench.send(moment)
@@ -168,7 +169,7 @@ def test_transforms_that_stop_and_come_back() -> None:
         bench.expect(1, 0, 3)
         assert len(bench.received['humans']) == 1
         bench.tell_around(last)
-        bench.pause(0.1)
+        bench.pause(0.2)
         in_the_world(bench.ask(last), last)
         bench.expect(2, 0, 3)
 
@@ -208,7 +209,7 @@ def test_a_clock_that_stands_still_holds_nothing_up(clock: str) -> None:
         bench.send(lost)
         bench.expect(0, 1, 1)
         bench.tell_around(last)
-        bench.pause(0.1)
+        bench.pause(0.2)
         in_the_world(bench.ask(last), last)
         bench.expect(1, 1, 1)
 
