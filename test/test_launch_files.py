@@ -13,8 +13,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
+import cv2
+import numpy as np
 import pytest
 import yaml
+from conftest import NO_ROS, has_ros
 
 from ros2_occpose.config import NodeConfig, PipelineConfig, flatten, override
 
@@ -27,6 +30,8 @@ DOUBLED = ('ament_index_python', 'ament_index_python.packages', 'launch', 'launc
 GIVEN = {'image': '/camera/image_raw', 'camera_pose': 'odometry', 'world_frame': 'map',
          'device': 'cpu', 'image_transport': 'compressed', 'hfov': '70', 'namespace': 'robot',
          'use_sim_time': 'true', 'rviz': 'true', 'log_level': 'debug'}
+PARAMETERS = {'use_sim_time', *(name for config in (NodeConfig(), PipelineConfig())
+                                for name, _, _ in flatten(config))}
 
 
 class Noted:
@@ -68,6 +73,8 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(path: Path) -> ModuleType:
+    if 'from ros2_occpose.ros' in path.read_text() and not has_ros():
+        pytest.skip(NO_ROS)
     spec = importlib.util.spec_from_file_location(path.name.replace('.', '_'), path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -76,7 +83,7 @@ def load(path: Path) -> ModuleType:
 
 def arguments(path: Path) -> dict[str, str]:
     """Launch argument -> default."""
-    return {action.given[0]: action.named['default_value']
+    return {action.given[0]: action.named.get('default_value', '')
             for action in load(path).generate_launch_description()
             if isinstance(action, Argument)}
 
@@ -137,12 +144,15 @@ def test_every_argument_says_what_it_is_for(doubles: None, path: Path) -> None:
     assert found
     for argument in found:
         assert len(argument.named['description']) > 10, argument.given
-        assert isinstance(argument.named['default_value'], str), argument.given
+        assert isinstance(argument.named.get('default_value', ''), str), argument.given
 
 
 @pytest.mark.parametrize('given', [{}, GIVEN], ids=['defaults', 'all'])
 @pytest.mark.parametrize('path', FILES, ids=lambda path: path.name)
-def test_what_is_started_exists(doubles: None, path: Path, given: dict[str, str]) -> None:
+def test_what_is_started_exists(doubles: None, tmp_path: Path, path: Path,
+                                given: dict[str, str]) -> None:
+    cv2.imwrite(str(tmp_path / '0.png'), np.zeros((48, 64, 3), np.uint8))
+    given = {**given, 'bag': str(tmp_path)}              # a recording of one image
     nodes = list(ours(path, **given))
     assert nodes
     said = set().union(*(_strings(module) for module in (ROOT / 'ros2_occpose').rglob('*.py')))
@@ -153,6 +163,9 @@ def test_what_is_started_exists(doubles: None, path: Path, given: dict[str, str]
             assert topic in said, f'{executable} has no topic {topic}'
         for parameters in node.named['parameters']:
             assert isinstance(parameters, dict) or Path(parameters).is_file()
+        if executable == 'pose_node':
+            assert {name for name in overrides(node)
+                    if not name.startswith('qos_overrides.')} <= PARAMETERS
         for profile in node.named.get('additional_env', {}).values():
             assert Path(profile).is_file()
     for node in started(path, **given):
