@@ -13,6 +13,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from scene import crowd
 
 from ros2_occpose.ros.bridges.hri.topics import BodyTopics, HriTypes, PersonTopics
+from ros2_occpose.ros.bridges.parts import Names
 from ros2_occpose.ros.pose_node import PoseNode
 
 DOCS = Path(__file__).resolve().parents[2] / 'docs'
@@ -101,7 +102,8 @@ def test_topics_of_bodies_and_persons(context: Context) -> None:
     """docs/ros4hri.md names each, those that are latched too."""
     node = started(context)
     page = (DOCS / 'ros4hri.md').read_text()
-    made = [BodyTopics(node, HriTypes.load(), 'b1', 1.7), PersonTopics(node, 'p1')]
+    made = [BodyTopics(node, Names(), HriTypes.load(), 'b1', 1.7),
+            PersonTopics(node, Names(), 'p1')]
     ends = [end for end in node.publishers if end.topic_name.startswith('/humans/')]
     names = {end.topic_name.rpartition('/')[2] for end in ends}
     latched = {end.topic_name.rpartition('/')[2] for end in ends
