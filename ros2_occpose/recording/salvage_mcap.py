@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -174,13 +175,13 @@ def _inside(chunk: bytes) -> Iterator[Record]:
 def _unpack(compression: str, packed: bytes) -> bytes:
     """What can be unpacked, also where the end is missing."""
     if compression == 'lz4':
-        from lz4.frame import LZ4FrameDecompressor
+        from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
 
         return bytes(LZ4FrameDecompressor().decompress(packed))
     if compression == 'zstd':
-        try:
+        if sys.version_info >= (3, 14):
             from compression.zstd import ZstdDecompressor
-        except ImportError:
+        else:
             from backports.zstd import ZstdDecompressor
 
         return bytes(ZstdDecompressor().decompress(packed))

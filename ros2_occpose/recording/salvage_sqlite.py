@@ -27,7 +27,7 @@ def is_whole(path: Path) -> bool:
         return False
     page, = struct.unpack_from('>H', head, 16)              # https://www.sqlite.org/fileformat.html
     changes, pages, valid_for = (struct.unpack_from('>I', head, at)[0] for at in (24, 28, 92))
-    return changes != valid_for or size >= pages * (65536 if page == 1 else page)
+    return bool(changes != valid_for or size >= pages * (65536 if page == 1 else page))
 
 
 class CutDatabase:
