@@ -298,7 +298,7 @@ def test_the_start_without_launch_is_one_line_where_it_cannot_work(run: Run,
     assert all(f'--{name.replace("_", "-")}' in shown for name in ARGUMENTS)
 
 
-# --- real pixels, all processes -------------------------------------------------------------------
+# --- real pixels, all processes -----------------------------------------------------------------
 
 def test_a_street_twice_through_all_processes(run: Run, shared_data: Path, tmp_path: Path,
                                               monkeypatch: pytest.MonkeyPatch) -> None:
