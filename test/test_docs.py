@@ -127,11 +127,17 @@ def check_ros_arguments(words: list[str]) -> None:
 
 
 def launch_arguments(file: Path) -> set[str]:
-    """The keys of ARGUMENTS, without importing launch."""
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == 'ARGUMENTS':
-            return {ast.literal_eval(key) for key in node.value.keys}
-    raise AssertionError(f'{file} has no ARGUMENTS')
+    """What a launch file declares, without importing launch."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.Assign(targets=[ast.Name('ARGUMENTS' | 'MORE')], value=ast.Dict(keys=keys)):
+                found |= {ast.literal_eval(key) for key in keys}
+            case ast.Call(func=ast.Name('DeclareLaunchArgument'), args=[ast.Constant(name), *_]):
+                found.add(name)
+            case ast.ImportFrom(module=str(module)) if module.startswith('ros2_occpose'):
+                found |= launch_arguments(ROOT / f'{module.replace(".", "/")}.py')
+    return found
 
 
 @pytest.mark.parametrize('block', YAML)
