@@ -213,6 +213,9 @@ class PublishConfig(Validated):
     stats: bool = param(
         True, 'Milliseconds of each stage and counts of images on `stats`.', live=True)
     tf: bool = param(True, 'A frame `human_<id>` for each person on /tf.', live=True)
+    tf_joints: bool = param(
+        False, 'A frame `human_<id>_<joint>` for each joint too, e.g. human_4_right_wrist, turned '
+        'like the pelvis: places of joints are known, turns are not.', live=True)
     tf_prefix: str = param(
         'human_', 'What the names of these frames begin with; of its own for each camera.',
         live=True)

@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..geometry import Floats, quat_wxyz_from_matrix, se3_from_numbers
 from ..images import decode_compressed, decode_image
 from ..recording.humans import Humans
-from ..skeleton import skeleton_named
+from ..skeleton import H36M17, skeleton_named
 from ..types import Detections, TrackState
 from ..types import Image as Pixels
 
@@ -101,19 +101,29 @@ def se3_from(translation: Point | Vector3, rotation: Quaternion) -> Floats:
     return se3_from_numbers((*position, rotation.x, rotation.y, rotation.z, rotation.w))
 
 
-def human_transforms(humans: Humans, prefix: str = 'human_') -> list[TransformStamped]:
-    """A frame `<prefix><id>` at the pelvis of everybody who is not lost."""
+def human_transforms(humans: Humans, prefix: str = 'human_', *,
+                     joints: bool = False) -> list[TransformStamped]:
+    """Frames of everybody who is not lost.
+
+    Args:
+        humans: Everybody.
+        prefix: The frame at the pelvis is called `<prefix><id>`.
+        joints: Also `<prefix><id>_<joint>` at each joint, turned like the pelvis.
+    """
     found = []
+    head = header(humans.stamp_ns, humans.frame_id)
     for i in np.flatnonzero(humans.states != TrackState.LOST):
         w, x, y, z = humans.root_quat_wxyz[i].tolist()
-        px, py, pz = humans.root[i].tolist()
-        if not np.isfinite((w, x, y, z, px, py, pz)).all():
-            continue
-        found.append(TransformStamped(
-            header=header(humans.stamp_ns, humans.frame_id),
-            child_frame_id=f'{prefix}{humans.ids[i]}',
-            transform=Transform(translation=Vector3(x=px, y=py, z=pz),
-                                rotation=Quaternion(x=x, y=y, z=z, w=w))))
+        name, rotation = f'{prefix}{humans.ids[i]}', Quaternion(x=x, y=y, z=z, w=w)
+        places = {name: humans.root[i]}
+        if joints:
+            places |= {f'{name}_{joint}': humans.joints[i, j]
+                       for j, joint in enumerate(H36M17.joints)}
+        found += [
+            TransformStamped(header=head, child_frame_id=child, transform=Transform(
+                translation=Vector3(x=at[0], y=at[1], z=at[2]), rotation=rotation))
+            for child, at in ((child, place.tolist()) for child, place in places.items())
+            if np.isfinite((w, x, y, z, *at)).all()]
     return found
 
 

@@ -93,7 +93,7 @@ class Outputs:
     def frames(self, humans: Humans, config: PublishConfig) -> None:
         """Publish the frame of each person, if wanted."""
         if config.tf and self._tf is not None:
-            transforms = human_transforms(humans, config.tf_prefix)
+            transforms = human_transforms(humans, config.tf_prefix, joints=config.tf_joints)
             if transforms:
                 self._tf.publish(make('tf2_msgs/TFMessage', transforms=transforms))
 

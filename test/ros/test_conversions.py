@@ -183,3 +183,10 @@ def test_frames_of_people() -> None:
     hip = humans.joints[1, H36M17.index('hip')]
     translation = frames[0].transform.translation
     np.testing.assert_allclose([translation.x, translation.y, translation.z], hip)
+
+    limbs = {f.child_frame_id: f.transform for f in human_transforms(lost, joints=True)}
+    assert len(limbs) == len(frames) * (1 + len(H36M17.joints))
+    wrist = limbs[f'human_{humans.ids[1]}_right_wrist']
+    place = [wrist.translation.x, wrist.translation.y, wrist.translation.z]
+    np.testing.assert_allclose(place, humans.joints[1, H36M17.index('right_wrist')])
+    assert wrist.rotation == frames[0].transform.rotation
