@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -26,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from node_camera import save_footage  # noqa: E402
+from node_processes import lock_domain  # noqa: E402
 from node_trials import Trials  # noqa: E402
 
 from ros2_occpose.errors import OccposeError  # noqa: E402
@@ -48,9 +50,10 @@ def main() -> int:
     parser.add_argument('--output', type=Path, metavar='FILE.json')
     args = parser.parse_args()
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    os.environ.setdefault('ROS_DOMAIN_ID', '73')
+    signal.signal(signal.SIGTERM, signal.default_int_handler)    # ends its processes too
     results: dict[str, Json] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, lock_domain() as domain:
+        os.environ['ROS_DOMAIN_ID'] = str(domain)
         try:
             footage = save_footage(args.input, args.people, Path(folder))
         except OccposeError as error:

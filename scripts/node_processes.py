@@ -2,19 +2,42 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGTERM, Signals
 
 STOP_S = 2.0            # longest time from a signal to the end
 START_S = 30.0          # longest time until a process says what is expected
 ROOT = Path(__file__).resolve().parents[1]
+SAFE_DOMAINS = range(1, 102)      # above, DDS uses ports that Linux hands out to anybody
 SHARED_MEMORY = Path('/dev/shm')
 SEGMENT = re.compile(r'(?:sem\.)?fast(?:dds|rtps)_')       # names of the files of Fast DDS
+turns = itertools.count(os.getpid())
+
+
+@contextmanager
+def lock_domain() -> Iterator[int]:
+    """Hold a ROS domain, by a file lock that ends with this process."""
+    start = next(turns)
+    for offset in range(len(SAFE_DOMAINS)):
+        domain = SAFE_DOMAINS[(start + offset) % len(SAFE_DOMAINS)]
+        path = Path(tempfile.gettempdir()) / f'occpose_ros_domain_{domain}.lock'
+        with path.open('w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield domain
+            return
+    raise RuntimeError(f'all ROS domains {SAFE_DOMAINS} are taken: end the tests that hold them')
 
 
 class Process:

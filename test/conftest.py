@@ -1,23 +1,18 @@
 """What all tests share: data, random numbers, and what to do where ROS or a GPU is missing."""
 import ctypes
-import fcntl
 import importlib.util
-import itertools
 import os
-import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from node_processes import lock_domain
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_ROS = 'needs ROS 2 and the built workspace: bash scripts/bootstrap.sh && source scripts/env.sh'
 NO_GPU = 'needs an NVIDIA GPU and its driver'
-SAFE_DOMAINS = range(1, 102)      # above, DDS uses ports that Linux hands out to anybody
-turns = itertools.count(os.getpid())
 
 
 def has_ros() -> bool:
@@ -66,23 +61,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.skip(reason=NO_ROS))
     if item.get_closest_marker('needs_gpu') and not has_gpu():
         item.add_marker(pytest.mark.skip(reason=NO_GPU))
-
-
-@contextmanager
-def lock_domain() -> Iterator[int]:
-    """Hold a ROS domain, by a file lock that ends with this process."""
-    start = next(turns)
-    for offset in range(len(SAFE_DOMAINS)):
-        domain = SAFE_DOMAINS[(start + offset) % len(SAFE_DOMAINS)]
-        path = Path(tempfile.gettempdir()) / f'occpose_ros_domain_{domain}.lock'
-        with path.open('w') as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            yield domain
-            return
-    raise RuntimeError(f'all ROS domains {SAFE_DOMAINS} are taken: end the tests that hold them')
 
 
 @pytest.fixture
