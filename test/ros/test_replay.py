@@ -1,6 +1,7 @@
 """A bag through the live node gives what `occpose run` gives, number for number, byte for byte."""
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from bench import Bench
+from parts import part, without
 from processes import ROOT, Process
 from rosbags.rosbag2 import StoragePlugin
 from test_cli_evaluate_bag import SCENE, Imagined, painted, record
@@ -335,6 +337,30 @@ def test_a_street_twice_through_all_processes(run: Run, shared_data: Path, tmp_p
     assert bags[0] == bags[1]
     assert_same(humans_in(tmp_path / 'first' / 'poses.mcap'),
                 humans_in(tmp_path / 'run' / 'poses.mcap'))
+
+
+def test_ros2_launch_starts_the_same_and_ends_by_itself(run: Run, tmp_path: Path,
+                                                         shared_data: Path) -> None:
+    """The line of the documentation, where launch is installed."""
+    part('ros2launch')
+    program = shutil.which('ros2')
+    if program is None:
+        without('needs the command ros2 of a ROS installation')
+    bag = street(shared_data, tmp_path / 'bag', seconds=2)
+    launched = run(program, 'launch', 'ros2_occpose', 'replay.launch.py', f'bag:={bag}',
+                   'pose_topic:=/where', f'output:={tmp_path / "launched"}', 'rate:=5')
+    assert launched.end() == 0, launched.said
+    assert 'Played 20 images' in launched.said
+    assert '0 were not answered' in launched.said
+    assert 'Traceback' not in launched.said
+    assert launched.said.count('process has finished cleanly') == 3
+    direct = run('-m', 'ros2_occpose.ros.replay', str(bag), '--pose-topic', '/where',
+                 '--output', str(tmp_path / 'direct'), '--rate', '5')
+    assert direct.end() == 0, direct.said
+    for name in ('poses.jsonl', 'poses.mcap'):
+        launched_bytes = (tmp_path / 'launched' / name).read_bytes()
+        assert launched_bytes == (tmp_path / 'direct' / name).read_bytes(), name
+    assert (tmp_path / 'direct' / 'poses.jsonl').read_bytes().count(b'\n') == 20
 
 
 def street(shared_data: Path, path: Path, seconds: float) -> Path:
