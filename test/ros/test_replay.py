@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from bench import Bench
 from parts import part, without
-from processes import ROOT, Process
+from processes import Process
 from rosbags.rosbag2 import StoragePlugin
 from test_cli_evaluate_bag import SCENE, Imagined, painted, record
 from test_recording_bags import MOUNT, transforms
@@ -34,6 +34,7 @@ from ros2_occpose.recording.typestore import make
 from ros2_occpose.ros.replay import ARGUMENTS, plan
 from ros2_occpose.types import TrackState
 
+ROOT = Path(__file__).resolve().parents[2]
 SECOND = 1_000_000_000
 EXACT = 1e-6
 Run = Callable[..., Process]
