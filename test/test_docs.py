@@ -179,6 +179,32 @@ def test_poses_mcap_is_read_as_the_page_says(tmp_path, monkeypatch, capsys):
     assert str(moments[-1].frame.stamp_ns) in said
 
 
+@pytest.mark.parametrize('message', ['HumanArray', 'Human', 'PipelineStats'])
+def test_every_field_of_a_message_is_in_its_table(message):
+    page = (ROOT / 'docs' / 'messages.md').read_text()
+    table = page.split(f'\n## {message}\n')[1].split('\n## ')[0]
+    named = [name for row in re.findall(r'^\| (`.*?) \|', table, re.MULTILINE)
+             for name in re.findall(r'`(\w+)`', row)]
+    assert sorted(named) == sorted(fields_of(message))
+
+
+def test_every_state_is_in_its_table():
+    page = (ROOT / 'docs' / 'messages.md').read_text()
+    states = re.findall(r'^uint8 (\w+)=', (ROOT / 'msg/Joint.msg').read_text(), re.MULTILINE)
+    table = page.split('\n## Joint\n')[1]
+    assert re.findall(r'^\| ([A-Z_]+) \|', table, re.MULTILINE) == states
+    for name in ('Human', 'HumanArray'):
+        for state in re.findall(r'^uint8 (\w+)=', (ROOT / f'msg/{name}.msg').read_text(),
+                                re.MULTILINE):
+            assert state in page.split(f'\n## {name}\n')[1].split('\n## ')[0]
+
+
+def fields_of(message: str) -> list[str]:
+    """Names of the fields in a .msg file."""
+    text = (ROOT / 'msg' / f'{message}.msg').read_text()
+    return re.findall(r'^[\w/]+(?:\[\d*\])? (\w+)(?= )(?!=)', text, re.MULTILINE)
+
+
 def test_names_of_parameters_in_the_text_exist():
     """`tracking.max_gap_s` and the like, wherever a page names one."""
     groups = '|'.join(sorted({name.partition('.')[0] for name in DEFAULTS if '.' in name}))
