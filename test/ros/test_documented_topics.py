@@ -90,6 +90,7 @@ def test_topics(context: Context) -> None:
 
 
 def test_services(context: Context) -> None:
+    pytest.importorskip('std_srvs.srv')
     node = started(context)
     own = {node.resolve_service_name(service.srv_name) for service in node.services
            if f'{node.get_name()}/' not in service.srv_name}
