@@ -205,6 +205,27 @@ def fields_of(message: str) -> list[str]:
     return re.findall(r'^[\w/]+(?:\[\d*\])? (\w+)(?= )(?!=)', text, re.MULTILINE)
 
 
+def said_by_the_code() -> str:
+    """All texts in the package, and the scripts; what is filled in is left out."""
+    found = []
+    for path in (ROOT / 'ros2_occpose').rglob('*.py'):
+        found += [node.value for node in ast.walk(ast.parse(path.read_text()))
+                  if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return ' '.join([*found, (ROOT / 'scripts' / 'bootstrap.sh').read_text()])
+
+
+def test_troubleshooting_quotes_what_the_code_says():
+    """Of the words in quotes, three in a row at a time; names and numbers are filled in."""
+    page = (ROOT / 'docs' / 'troubleshooting.md').read_text()
+    quotes = re.findall(r'\*{1,2}"([^"]+)"', page.replace('\n', ' '))
+    assert len(quotes) > 20
+    code = said_by_the_code()
+    for part in (part for quote in quotes for part in quote.split('...')):
+        words = part.strip(' .;').split()
+        rows = [' '.join(words[i:i + 3]) for i in range(len(words) - 2)] or words
+        assert not words or any(row in code for row in rows), f'nobody says {part!r}'
+
+
 def test_names_of_parameters_in_the_text_exist():
     """`tracking.max_gap_s` and the like, wherever a page names one."""
     groups = '|'.join(sorted({name.partition('.')[0] for name in DEFAULTS if '.' in name}))
