@@ -137,12 +137,7 @@ def test_a_moving_camera(kind: str, live: Callable[..., Bench], run: Run, tmp_pa
                          monkeypatch: pytest.MonkeyPatch) -> None:
     """Poses that come late and slower than images, CameraInfo that comes behind its image."""
     if kind == 'tf':
-        pytest.importorskip('tf2_msgs.msg', reason='needs tf2_msgs')
-        try:
-            import tf2_ros  # noqa: F401
-        except ImportError:
-            import tf_double
-            monkeypatch.setitem(sys.modules, 'tf2_ros', tf_double.module())
+        with_transforms(monkeypatch)
     bag, mount = moving_bag(tmp_path / 'bag', kind)
     topic = '/tf' if kind == 'tf' else '/where'
     given = ['--pose-topic', topic]
@@ -158,6 +153,33 @@ def test_a_moving_camera(kind: str, live: Callable[..., Bench], run: Run, tmp_pa
     assert '0 were not answered' in player.said
     assert f'Played {len(expected)} images' in player.said
     assert_same([humans_from(m) for m in bench.received['humans']], expected)
+
+
+def with_transforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real tf2_ros where it is installed, else the double."""
+    pytest.importorskip('tf2_msgs.msg', reason='needs tf2_msgs')
+    try:
+        import tf2_ros  # noqa: F401
+    except ImportError:
+        import tf_double
+        monkeypatch.setitem(sys.modules, 'tf2_ros', tf_double.module())
+
+
+def test_transforms_that_jump_back(live: Callable[..., Bench], run: Run, tmp_path: Path,
+                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """They jump before the images do; none of the new round may be forgotten with the old."""
+    with_transforms(monkeypatch)
+    bag, _ = moving_bag(tmp_path / 'bag', 'tf')
+    expected = said_by_run(bag, tmp_path / 'run', '--pose-topic', '/tf')
+    bench = live(camera_pose='tf', world_frame='odom')
+    player = play(run, bag, 'lossless:=true', 'pose_topic:=/tf', 'rate:=5.0', 'loop:=true')
+    bench.wait(lambda: len(bench.received['humans']) >= 3 * len(expected), 'three rounds', 40)
+    assert player.stop(signal.SIGINT) == 0, player.said
+    humans = [humans_from(m) for m in bench.received['humans']]
+    for number in range(3):
+        part_ = humans[number * len(expected):(number + 1) * len(expected)]
+        new = min(int(i) for h in part_ for i in h.ids)
+        assert_same(part_, expected, new - min(int(i) for h in expected for i in h.ids))
 
 
 def test_a_compressed_bag_that_loops_in_time(live: Callable[..., Bench], run: Run,
