@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 
-from ..camera_path import CameraPath
+from ..camera_path import MAX_GAP_NS, CameraPath
 from ..config import NodeConfig
 from ..errors import ConfigError, InputError
 from ..geometry import Floats, se3_from_numbers
@@ -170,8 +170,10 @@ class TfPose:
         class Heard(Buffer):  # type: ignore[misc]
             """A buffer that tells of each transform."""
 
-            def set_transform(self, *arguments: Any) -> None:
-                super().set_transform(*arguments)
+            def set_transform(self, transform: Any, authority: str) -> None:
+                if has_jumped(transform):
+                    self.clear()            # all but the static ones
+                super().set_transform(transform, authority)
                 tell()
 
             def set_transform_static(self, *arguments: Any) -> None:
@@ -180,6 +182,17 @@ class TfPose:
 
         def tell() -> None:
             self._changed()
+
+        newest_ns: dict[str, int] = {}          # by child
+
+        def has_jumped(transform: Any) -> bool:
+            """Whether time goes back: tf2 would refuse what is older than what it knows."""
+            child, stamp_ns = transform.child_frame_id, stamp_of(transform)
+            jumped = stamp_ns < newest_ns.get(child, stamp_ns) - MAX_GAP_NS
+            if jumped:
+                newest_ns.clear()
+            newest_ns[child] = max(newest_ns.get(child, stamp_ns), stamp_ns)
+            return jumped
 
         self.source, self.name = CameraPoseSource.TF, 'tf2_ros'
         self._world_frame, self._unknown = config.world_frame, TransformException
@@ -209,8 +222,7 @@ class TfPose:
         self._changed = changed
 
     def clear(self) -> None:
-        """Forget all transforms but the static ones."""
-        self._buffer.clear()
+        """The buffer notices itself when stamps jump back, maybe long before an image does."""
 
     def close(self) -> None:
         """Stop listening."""
