@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,9 @@ from test_recording_sources import (
 
 from ros2_occpose.errors import InputError
 from ros2_occpose.geometry import invert, quat_wxyz_from_matrix, se3
-from ros2_occpose.recording.bag import BagSource
+from ros2_occpose.recording.bag import BagSource, open_bag
 from ros2_occpose.recording.bag_order import Shot
+from ros2_occpose.recording.mcap import McapWriter
 from ros2_occpose.recording.messages import camera_info, header
 from ros2_occpose.recording.source import SourceOptions, open_source
 from ros2_occpose.recording.transform_tree import TransformTree
@@ -335,6 +337,41 @@ def packed(compression: str, count: int) -> bytes:
         data += _record(6, struct.pack('<QQQI', stamps[0], stamps[-1], len(inside), 0)
                         + _string(compression) + struct.pack('<Q', len(small)) + small)
     return data
+
+
+def test_our_own_file_is_readable_wherever_its_writer_was_killed(tmp_path: Path) -> None:
+    """Also in the middle of a write, which leaves the beginning of the new and the old end."""
+    text, _ = typestore().generate_msgdef('std_msgs/msg/String', ros_version=2)
+    states: list[bytes] = []
+    with McapWriter(tmp_path / 'x.mcap') as writer:
+        channel = writer.add_channel('/words', 'std_msgs/msg/String', text)
+        for number in range(40):
+            word = make('std_msgs/String', data=f'{number:04d}' * 20)
+            writer.write(channel, number * SECOND // 10, serialise(word))
+            if (tmp_path / 'x.mcap').stat().st_size != len(states[-1] if states else b''):
+                states.append((tmp_path / 'x.mcap').read_bytes())
+    states.append((tmp_path / 'x.mcap').read_bytes())
+    assert len(states) >= 4
+    for old, new in pairwise(states):
+        least, most = (len(words(tmp_path, state)) for state in (old, new))
+        assert least < most
+        for at in range(0, len(new), 397):
+            kept = words(tmp_path, new[:at] + old[at:])
+            assert kept == [f'{number:04d}' * 20 for number in range(len(kept))]
+            assert least <= len(kept) <= most
+            if at > len(old):
+                cut = words(tmp_path, new[:at])
+                assert least <= len(cut) <= most
+
+
+def words(folder: Path, data: bytes) -> list[str]:
+    path = folder / 'killed.mcap'
+    path.write_bytes(data)
+    try:
+        with open_bag(path) as reader:
+            return [reader.deserialize(raw, c.msgtype).data for c, _, raw in reader.messages()]
+    except InputError:              # nothing in it yet
+        return []
 
 
 def test_a_note_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

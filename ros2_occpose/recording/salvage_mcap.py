@@ -15,7 +15,8 @@ from rosbags.interfaces import MessageDefinition, MessageDefinitionFormat
 
 MAGIC = b'\x89MCAP0\r\n'
 _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _MESSAGE_INDEX = range(3, 8)
-_DATA_END = 0x0f
+_FOOTER, _DATA_END = 0x02, 0x0f
+_FOOTER_SIZE, _DATA_END_SIZE = 29, 13
 _HEAD = struct.Struct('<BQ')
 _FORMATS = {'ros2msg': MessageDefinitionFormat.MSG, 'ros2idl': MessageDefinitionFormat.IDL,
             'omgidl': MessageDefinitionFormat.IDL}
@@ -26,11 +27,22 @@ Row = tuple[int, int, bytes]                # channel, time of recording, CDR
 
 
 def ends_well(path: Path) -> bool:
-    """Whether the last bytes are those of a whole file."""
+    """Whether the last bytes are those of a whole file, and what they point to is there."""
     with path.open('rb') as file:
-        size = file.seek(0, 2)
-        file.seek(max(size - len(MAGIC), 0))
-        return size > 2 * len(MAGIC) and file.read() == MAGIC
+        if not _has_magic_at_end(file):
+            return False
+        file.seek(-_FOOTER_SIZE - len(MAGIC), 2)
+        code, _, summary_start = struct.unpack('<BQQ', file.read(17))
+        if code != _FOOTER or not summary_start:
+            return bool(code == _FOOTER)
+        file.seek(max(summary_start - _DATA_END_SIZE, 0))
+        return file.read(1) == bytes([_DATA_END])
+
+
+def _has_magic_at_end(file: BinaryIO) -> bool:
+    size = file.seek(0, 2)
+    file.seek(max(size - len(MAGIC), 0))
+    return size > 2 * len(MAGIC) + _FOOTER_SIZE and file.read() == MAGIC
 
 
 @dataclass
@@ -124,7 +136,12 @@ def _rows(bodies: Iterator[bytes], wanted: Collection[int], start_ns: int,
 
 
 def _records(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
-    """(code, offset of the body, size) of the records of the data section; a chunk may be cut."""
+    """(code, offset of the body, size) of the records of the data section; a chunk may be cut.
+
+    Where the file seems to have an end, something was written over it: then what follows the part
+    of a chunk is not the rest of it.
+    """
+    overwritten = _has_magic_at_end(file)
     end = file.seek(0, 2)
     file.seek(0)
     if file.read(len(MAGIC)) != MAGIC:
@@ -134,7 +151,7 @@ def _records(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
         file.seek(at)
         code, size = _HEAD.unpack(file.read(_HEAD.size))
         at += _HEAD.size
-        if code in (0, _DATA_END) or (at + size > end and code != _CHUNK):
+        if code in (0, _DATA_END) or (at + size > end and (overwritten or code != _CHUNK)):
             return
         yield code, at, min(size, end - at)
         at += size
