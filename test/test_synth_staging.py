@@ -105,6 +105,10 @@ def test_nobody_walks_through_furniture_or_people(plays: Repertoire) -> None:
         assert 0.1 < apart[3, 4].mean() < 1.3
         assert np.ptp(cast.root[2], axis=0).max() < 0.6
         assert np.ptp(cast.root[0, :, :2], axis=0).max() > 2.0
+        for walker in cast.root[:2, :, :2]:                 # nobody turns round on the spot
+            step = np.diff(walker[::5], axis=0)
+            turns = np.diff(np.unwrap(np.arctan2(step[:, 1], step[:, 0])))
+            assert np.abs(turns).max() < 1.4
 
 
 def test_soles_are_on_the_floor(plays: Repertoire) -> None:

@@ -10,6 +10,7 @@ from ..types import Bools, Floats
 
 STEP_M = 0.02              # between the points of a way
 _CUTS = 5                   # how often corners are cut
+_SOFT = 20                  # points over which what remains of them is spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,20 @@ def smooth_way(corners: Sequence[tuple[float, float]] | Floats) -> Floats:
         first, second = points[:-1], points[1:]
         cut = np.stack([0.75 * first + 0.25 * second, 0.25 * first + 0.75 * second], 1)
         points = np.concatenate([points[:1], cut.reshape(-1, 2), points[-1:]])
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=-1))])
+    length = along_m(points)
+    way = _even(points, length)
+    padded = np.pad(way, ((_SOFT, _SOFT), (0, 0)), mode='reflect', reflect_type='odd')
+    kernel = np.hanning(2 * _SOFT + 3)[1:-1]
+    soft = np.stack([np.convolve(padded[:, i], kernel / kernel.sum(), 'valid')
+                     for i in range(2)], -1)
+    return _even(soft, along_m(soft))
+
+
+def along_m(points: Floats) -> Floats:
+    """How far each point of a way (S, 2) is from its beginning, (S,) [m]."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=-1))])
+
+
+def _even(points: Floats, length: Floats) -> Floats:
     at = np.arange(0.0, length[-1], STEP_M)
     return np.stack([np.interp(at, length, points[:, i]) for i in range(2)], -1)

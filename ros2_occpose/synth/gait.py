@@ -17,6 +17,7 @@ from ..training.people.crowd import SIDES, Crowd, crowd_of
 from ..training.people.limbs import put_foot
 from ..training.people.quaternions import about, inverse, part, product, rotate, unit
 from ..types import Bools, Floats
+from .floor import along_m
 
 _BLEND = 8                  # frames over which the end of a cycle becomes its beginning
 _SHORTEST = 24              # frames of a cycle
@@ -133,7 +134,7 @@ def pace_m_s(cycle: Cycle, offsets: Floats, tempo: float = 1.0) -> float:
 
 def along(way: Floats, gone: Floats) -> tuple[Floats, Floats]:
     """Where on a way (S, 2) one is after so many metres (T,), and its direction [rad]."""
-    length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(way, axis=0), axis=-1))])
+    length = along_m(way)
     gone = np.clip(gone, 0.0, length[-1])
     place = np.stack([np.interp(gone, length, way[:, i]) for i in range(2)], -1)
     tangent = np.gradient(way, axis=0)

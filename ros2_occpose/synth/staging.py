@@ -29,9 +29,11 @@ _TWO = 'dance'                  # the role that takes two people
 _APART_M = 0.7                 # between the middles of two people
 _ROOMY_M = 0.42                 # from the middle of a person to furniture and walls
 _CLOSE_M = 1.5                  # dancers farther apart than this are no pair
+_TIGHTEST = 3.5                 # bend of a way on which somebody can walk [rad/m]
 _TRIES = 4000
 _BACK = (0.85, 0.1, 0.05)       # shares of dead ends from which one, two, three legs are undone
-_WANDERS = 0.4                  # share of legs that do not cross the room
+_CANDIDATES = 12                # next corners of a way, of which one inside is taken
+_TURN, _LEG_M = 1.45, (1.1, 3.6)    # how far one turns at a corner [rad], from corner to corner
 _LONGEST_WALK_M_S = 1.9
 _STRAIGHT = 1.15                # of a way to the distance it covers: straight on
 _STILL_M = 0.5                  # who stands stays within
@@ -236,34 +238,37 @@ def _corners(rng: Generator, gone: Floats, floor: Floor, area: Floats, taken: Fl
         length = STEP_M * (len(way) - 1)
         walked = gone <= length
         place, _ = along(way, gone[walked])
-        if not _free(floor, place[None], taken[:, walked]):
+        if _bend(way) > _TIGHTEST or not _free(floor, place[None], taken[:, walked]):
             del legs[-int(rng.choice([1, 2, 3], p=_BACK)):]
         elif length > gone[-1] + 0.5:
             return np.concatenate(legs)
     raise _nowhere('walk')
 
 
+def _bend(way: Floats) -> float:
+    """The sharpest bend of a way (S, 2) [rad/m]."""
+    step = np.diff(way, axis=0)
+    angle = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
+    return float(np.abs(np.diff(angle)).max(initial=0.0)) / STEP_M
+
+
 def _leg(rng: Generator, area: Floats, before: Sequence[Floats]) -> Floats:
-    """One or two more corners: across to the other side, or just somewhere, (1 or 2, 2)."""
-    least, most = area
-    middle, reach = (least[1] + most[1]) / 2, (most[1] - least[1]) / 2
+    """One or two more corners, most of them across the view of a camera that looks along x."""
     if not before:
-        start = rng.uniform(least, most)
-        side = float(np.sign(start[1] - middle))
-        return np.array([start, (start[0] + rng.normal(0, 0.5),
-                                 middle - side * reach * rng.uniform(0.3, 1.0))])
-    start = before[-1][-1]
-    if rng.random() < _WANDERS:
-        ahead = start - np.concatenate(before)[-2]
-        angle = np.arctan2(ahead[1], ahead[0]) + rng.uniform(-2.0, 2.0)
-        ahead = rng.uniform(1.0, 3.0) * np.array([np.cos(angle), np.sin(angle)])
-        return np.asarray(np.clip([start + ahead], least, most))
-    side = float(np.sign(start[1] - middle) or 1.0)
-    step = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.9, 2.2))
-    x = start[0] + step if least[0] <= start[0] + step <= most[0] else start[0] - step
-    across = middle - side * reach * rng.uniform(0.3, 1.0)
-    corners = [(x, start[1] + rng.normal(0, 0.2)), (x + rng.normal(0, 0.5), across)]
-    return np.asarray(np.clip(corners, least, most))
+        start = rng.uniform(area[0], area[1])
+        return np.concatenate([[start], _leg(rng, area, [start[None], start[None]])])
+    corners = np.concatenate(before)
+    start, ahead = corners[-1], corners[-1] - corners[-2]
+    turn = rng.uniform(-_TURN, _TURN, _CANDIDATES) if ahead.any() else (
+        rng.uniform(-np.pi, np.pi, _CANDIDATES))
+    angle = np.arctan2(ahead[1], ahead[0]) + turn
+    length = rng.uniform(*_LEG_M, _CANDIDATES)
+    there = start + length[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
+    inside = ((there > area[0]) & (there < area[1])).all(-1)
+    if not inside.any():
+        return np.asarray(np.clip(there[:1], area[0], area[1]))
+    across = inside * (0.3 + np.abs(there[:, 1] - start[1]))
+    return there[[rng.choice(_CANDIDATES, p=across / across.sum())]]
 
 
 def _stander(rng: Generator, plays: Repertoire, offsets: Floats, floor: Floor, area: Floats,

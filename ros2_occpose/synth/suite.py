@@ -37,7 +37,7 @@ SUITE = (
     _scene('static_five', 'heavy', 502, 'static', 'wwsdd', 4),
     _scene('robot_one', 'medium', 503, 'robot', 'w', 4),
     _scene('robot_three', 'light', 504, 'robot', 'wws', 2),
-    _scene('robot_four', 'heavy', 505, 'robot', 'wwws', 5),
+    _scene('robot_four', 'heavy', 505, 'robot', 'wwws', 4),
     _scene('handheld_two', 'medium', 506, 'handheld', 'ws', 3),
     _scene('handheld_three', 'heavy', 507, 'handheld', 'ddw', 4, 'plumb_bob'),
     _scene('fisheye_three', 'medium', 508, 'robot', 'wws', 3, 'fisheye'),
