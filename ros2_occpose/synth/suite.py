@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import ConfigError
 from .scene import SceneOptions
 
-SECONDS, FPS = 12.0, 15.0
+SECONDS, FPS = 10.0, 15.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ SUITE = (
     _scene('robot_three', 'light', 504, 'robot', 'wws', 2),
     _scene('robot_four', 'heavy', 505, 'robot', 'wwws', 4),
     _scene('handheld_two', 'medium', 506, 'handheld', 'ws', 3),
-    _scene('handheld_three', 'heavy', 507, 'handheld', 'ddw', 4, 'plumb_bob'),
+    _scene('handheld_three', 'heavy', 507, 'handheld', 'ddw', 4),
     _scene('fisheye_three', 'medium', 508, 'robot', 'wws', 3, 'fisheye'),
 )
 # The same kinds of scenes with other rooms, people, paths and recordings.
