@@ -35,8 +35,8 @@ def camera_from_info(info: Any, *, rectified: bool = False) -> Camera:
     if not np.any(k):
         raise CameraError(
             f'Expected a calibrated camera, got a CameraInfo whose {"P" if rectified else "K"} is '
-            'zero; calibrate the camera, or set fallback_hfov_deg to its horizontal field of '
-            'view in degrees.')
+            'zero; calibrate the camera, or set fallback_hfov_deg (occpose run: --hfov) to its '
+            'horizontal field of view in degrees.')
     k = k - [[0, 0, info.roi.x_offset], [0, 0, info.roi.y_offset], [0, 0, 0]]
     binning = (max(int(info.binning_x), 1), max(int(info.binning_y), 1), 1)
     return Camera(*info_size(info), k / np.array(binning)[:, None], model, d)

@@ -1,11 +1,13 @@
 """Parameter files mean without ROS what they mean with it; those that we ship are usable."""
 import re
+from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from ros2_occpose.commands.options import add_pipeline_options, pipeline_config
 from ros2_occpose.config import NodeConfig, PipelineConfig, flatten, override
 from ros2_occpose.errors import ConfigError
 from ros2_occpose.parameter_file import load_overrides
@@ -65,6 +67,24 @@ def test_each_of_several_nodes_has_its_own(tmp_path):
 def test_a_plain_mapping_will_do(tmp_path):
     path = file_with(tmp_path, 'tracking:\n  max_gap_s: 0.5\n')
     assert override(PipelineConfig(), load_overrides(path)).tracking.max_gap_s == 0.5
+
+
+def test_commands_take_what_concerns_the_pipeline(tmp_path):
+    path = file_with(tmp_path, (
+        '/**: {ros__parameters: {use_sim_time: true, camera_pose: tf, publish: {tf: false}}}\n'
+        '/front/occpose: {ros__parameters: {tracking: {max_gap_s: 3.0}, threads: 4}}\n'))
+
+    def config(*options: str) -> PipelineConfig:
+        parser = ArgumentParser()
+        add_pipeline_options(parser)
+        return pipeline_config(parser.parse_args(['--config', str(path), *options]))
+
+    assert config() == PipelineConfig()
+    front = config('--node', '/front/occpose', '--threads', '1')
+    assert (front.tracking.max_gap_s, front.threads) == (3.0, 1)
+    path.write_text('/**: {ros__parameters: {trackng: {max_gap_s: 3.0}}}')
+    with pytest.raises(ConfigError, match="Unknown parameter 'trackng'"):
+        config()
 
 
 @pytest.mark.parametrize('text', ['', '/**:\n  ros__parameters:\n'])
