@@ -79,6 +79,14 @@ H36M17 = Skeleton(
     _limbs('hip > *_hip > *_knee > *_ankle', 'hip > spine > thorax > nose > head',
            'thorax > *_shoulder > *_elbow > *_wrist'))
 
+LSP14 = Skeleton(
+    'lsp14',
+    ('right_ankle', 'right_knee', 'right_hip', 'left_hip', 'left_knee', 'left_ankle',
+     'right_wrist', 'right_elbow', 'right_shoulder', 'left_shoulder', 'left_elbow', 'left_wrist',
+     'neck', 'head'),
+    _limbs('neck > head', 'neck > *_shoulder > *_elbow > *_wrist',
+           'neck > *_hip > *_knee > *_ankle'))
+
 SMPL24 = Skeleton(
     'smpl24',
     ('pelvis', 'left_hip', 'right_hip', 'spine1', 'left_knee', 'right_knee', 'spine2',
@@ -119,7 +127,7 @@ OPENPOSE25 = Skeleton(
     _limbs('hip > neck > nose > *_eye > *_ear', 'neck > *_shoulder > *_elbow > *_wrist',
            'hip > *_hip > *_knee > *_ankle > *_heel', '*_ankle > *_big_toe > *_small_toe'))
 
-SKELETONS = {s.name: s for s in (COCO17, H36M17, SMPL24, BLAZEPOSE33, HALPE26, OPENPOSE25)}
+SKELETONS = {s.name: s for s in (COCO17, H36M17, SMPL24, LSP14, BLAZEPOSE33, HALPE26, OPENPOSE25)}
 
 # A joint that a skeleton lacks is the mean of others, where it has them all.
 _RECIPES = {

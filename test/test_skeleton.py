@@ -17,7 +17,7 @@ from ros2_occpose.skeleton import (
 )
 
 COUNTS = {'coco17': 17, 'h36m17': 17, 'smpl24': 24, 'blazepose33': 33, 'halpe26': 26,
-          'openpose25': 25}
+          'openpose25': 25, 'lsp14': 14}
 
 
 @pytest.mark.parametrize('skeleton', SKELETONS.values(), ids=lambda s: s.name)

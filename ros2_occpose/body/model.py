@@ -1,0 +1,211 @@
+"""Bodies in the format of SMPL: shape and turns of 24 joints to vertices and joints, in NumPy.
+
+A body is a template with arms out, directions of shape, a regressor of the joints, weights of the
+skin and, where there are any, corrections by posture (Loper et al. 2015). `network.py` has the
+same in torch; `load.py` knows which bodies there are.
+"""
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from ..errors import ModelError, ShapeError
+from ..skeleton import COCO17, H36M17, LSP14, SMPL24, conversion
+from ..types import Floats, Ints, require_shape
+from .kinematics import BODY, body_points, forward
+
+_JOINTS = len(SMPL24.joints)
+_KEYS = {'v_template': 'template', 'shapedirs': 'shapes', 'posedirs': 'corrections',
+         'J_regressor': 'regressor', 'weights': 'weights', 'f': 'faces'}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bodies:
+    """Some people: everything (B, ...) or, for one, without the first axis."""
+
+    vertices: Floats       # (B, V, 3) [m]
+    joints: Floats         # (B, 24, 3) [m] smpl24
+    body: Floats           # (B, 18, 3) [m] BODY
+
+    @property
+    def coco17(self) -> Floats:
+        """(B, 17, 3) [m]."""
+        return self.body[..., :len(COCO17.joints), :]
+
+    @property
+    def h36m17(self) -> Floats:
+        """(B, 17, 3) [m]."""
+        return np.asarray(_H36M.astype(self.body.dtype) @ self.body)
+
+    @property
+    def lsp14(self) -> Floats:
+        """(B, 14, 3) [m]."""
+        return np.asarray(_LSP.astype(self.body.dtype) @ self.body)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BodyModel:
+    """A body in the format of SMPL; axes: x to the left, y up, z forward.
+
+    Raises:
+        ShapeError: Arrays that do not fit together.
+    """
+
+    name: str
+    template: Floats           # (V, 3) [m]
+    shapes: Floats             # (V, 3, S) [m] a unit of each shape parameter
+    corrections: Floats        # (V, 3, P) of the 23 turns less the identity; P is 207 or 0
+    regressor: Floats          # (24, V)
+    weights: Floats            # (V, 24)
+    faces: Ints                # (F, 3)
+    points: Floats             # (18, V) of BODY; all 0: `kinematics.body_points` gives them
+    meaning: tuple[str, ...]   # of the shape parameters, (S,)
+
+    def __post_init__(self) -> None:
+        count, shapes = len(self.template), len(self.meaning)
+        require_shape('template', self.template, count, 3)
+        require_shape('shapes', self.shapes, count, 3, shapes)
+        require_shape('corrections', self.corrections, count, 3, None)
+        require_shape('regressor', self.regressor, _JOINTS, count)
+        require_shape('weights', self.weights, count, _JOINTS)
+        require_shape('faces', self.faces, None, 3)
+        require_shape('points', self.points, len(BODY), count)
+        if self.corrections.shape[2] not in (0, 9 * (_JOINTS - 1)):
+            raise ShapeError(f'Expected corrections for 207 numbers of posture, or none, got '
+                             f'{self.corrections.shape[2]}.')
+
+    def __call__(self, betas: Floats, rotations: Floats, root: Floats) -> Bodies:
+        """People of some shapes in some postures.
+
+        Args:
+            betas: Shape parameters, (..., S); fewer than S: the others are 0.
+            rotations: Of each joint in its parent's axes, (..., 24, 3, 3).
+            root: Position of the pelvis, (..., 3) [m].
+        """
+        many = np.asarray(rotations).shape[:-3]
+        turns = np.asarray(rotations, np.float32).reshape(-1, _JOINTS, 3, 3)
+        shape = np.zeros((len(turns), len(self.meaning)), np.float32)
+        given = np.broadcast_to(betas, (*many, np.shape(betas)[-1])).reshape(len(turns), -1)
+        shape[:, :given.shape[1]] = given
+        centre = np.broadcast_to(root, (*many, 3)).reshape(-1, 3)
+        people = [self._one(*each) for each in zip(shape, turns, centre)]
+        return Bodies(**{name: np.stack([getattr(each, name) for each in people]
+                                        ).reshape(*many, -1, 3)
+                         for name in ('vertices', 'joints', 'body')})
+
+    def rest(self, betas: Floats) -> tuple[Floats, Floats]:
+        """Vertices (V, 3) and joints (24, 3) [m] of a shape (S,), arms out."""
+        vertices = self.template + self.shapes[..., :len(betas)] @ betas
+        return vertices, self.regressor @ vertices
+
+    def _one(self, betas: Floats, rotations: Floats, root: Floats) -> Bodies:
+        vertices, rest = self.rest(betas)
+        if self.corrections.shape[2]:
+            change = (rotations[1:] - np.eye(3, dtype=np.float32)).ravel()
+            vertices = vertices + (self._corrections @ change).reshape(-1, 3)
+        offsets = rest - rest[[0, *SMPL24.parents[1:]]]
+        joints, turns = forward(rotations, root, offsets)
+        shifts = joints - (turns @ rest[..., None])[..., 0]
+        carriers = np.concatenate([turns.reshape(_JOINTS, 9), shifts], 1)
+        moves = self._weights @ carriers.astype(self._weights.dtype)           # (V, 12)
+        skin = (moves[:, :9].reshape(-1, 3, 3) @ vertices[..., None])[..., 0] + moves[:, 9:]
+        body = self.points @ skin if self.points.any() else body_points(joints, turns)
+        return Bodies(vertices=skin, joints=joints, body=body)
+
+    @cached_property
+    def _weights(self) -> Floats:
+        return np.ascontiguousarray(self.weights, np.float32)
+
+    @cached_property
+    def _corrections(self) -> Floats:
+        return np.ascontiguousarray(self.corrections.reshape(-1, self.corrections.shape[2]),
+                                    np.float32)
+
+    def to_bytes(self) -> bytes:
+        """The content of a file in the format of SMPL, which `smplx` reads too."""
+        arrays = {key: getattr(self, name) for key, name in _KEYS.items()}
+        parents = np.array(SMPL24.parents)
+        arrays |= {'kintree_table': np.stack([parents, np.arange(_JOINTS)]),
+                   'points': self.points, 'meaning': np.array(self.meaning),
+                   'name': np.array(self.name)}
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)
+        return file.getvalue()
+
+
+def read_model(path: Path) -> BodyModel:
+    """A body in an .npz file in the format of SMPL, SMPL-H or SMPL-X.
+
+    Raises:
+        ModelError: The file is missing or damaged, or holds another kind of body.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return model_of(arrays, path.stem)
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile, ShapeError) as error:
+        raise ModelError(f'{path} is no body in the format of SMPL ({error}); '
+                         'give an .npz file with v_template, shapedirs, J_regressor, weights, '
+                         'kintree_table and f.') from error
+
+
+def model_of(arrays: dict[str, Floats], name: str) -> BodyModel:
+    """The body of arrays named as in files of SMPL.
+
+    Raises:
+        KeyError: An array is missing.
+        ShapeError: Arrays that do not fit together, or another tree.
+    """
+    arrays = _with_24_joints(arrays)
+    template = arrays['v_template'].astype(np.float32)
+    shapes = arrays['shapedirs'][..., :10].astype(np.float32)
+    nothing = np.zeros((len(template), 3, 0), np.float32)
+    meaning = arrays.get('meaning', np.array([f'shape_{n}' for n in range(shapes.shape[2])]))
+    return BodyModel(
+        name=str(arrays.get('name', name)), template=template, shapes=shapes,
+        corrections=arrays.get('posedirs', nothing).astype(np.float32),
+        regressor=arrays['J_regressor'].astype(np.float32),
+        weights=arrays['weights'].astype(np.float32), faces=arrays['f'].astype(np.int32),
+        points=arrays.get('points', np.zeros((len(BODY), len(template)))).astype(np.float32),
+        meaning=tuple(str(word) for word in meaning))
+
+
+def _with_24_joints(arrays: dict[str, Floats]) -> dict[str, Floats]:
+    """The same body with fingers that follow the hands, and jaw and eyes that follow the head.
+
+    SMPL-H has 52 joints and SMPL-X 55; the first 22 are those of SMPL. A hand begins at the first
+    joint of the middle finger.
+    """
+    parents = arrays['kintree_table'][0].astype(np.int64)
+    count, body = len(parents), _JOINTS - 2
+    if count not in (24, 52, 55) or parents[1:body].tolist() != list(SMPL24.parents[1:body]):
+        raise ShapeError(f'expected the tree of SMPL, SMPL-H or SMPL-X, got one of {count} joints')
+    if count == _JOINTS:
+        return arrays
+    left = count - 30                                       # the first finger of the left hand
+    weights, corrections = arrays['weights'], arrays.get('posedirs')
+    folded = np.concatenate([weights[:, :body], weights[:, left:left + 15].sum(1, keepdims=True),
+                             weights[:, left + 15:].sum(1, keepdims=True)], 1)
+    folded[:, SMPL24.index('head')] += weights[:, body:left].sum(1)
+    out = dict(arrays, weights=folded, J_regressor=arrays['J_regressor'][
+        [*range(body), left + 3, left + 18]])
+    if corrections is not None:
+        kept = corrections[..., :9 * (body - 1)]
+        out['posedirs'] = np.concatenate([kept, np.zeros((*kept.shape[:2], 18))], 2)
+    return out
+
+
+def _from_body(target: Floats) -> Floats:
+    """Weights (J, 18) over BODY of those over coco17 (J, 17), the head from its top."""
+    return np.concatenate([target, np.zeros((len(target), 1))], 1)
+
+
+_H36M = _from_body(conversion(COCO17, H36M17))
+_H36M[H36M17.index('head')] = np.eye(len(BODY))[BODY.index('head')]
+_LSP = _from_body(conversion(COCO17, LSP14))
+_LSP[LSP14.index('head')] = np.eye(len(BODY))[BODY.index('head')]

@@ -1,0 +1,226 @@
+"""Bodies in the format of SMPL: NumPy, torch and smplx agree; shapes mean what they say."""
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ros2_occpose.body.cylinder_mesh import cylinder_model
+from ros2_occpose.body.decimate import decimated
+from ros2_occpose.body.kinematics import body_points, forward
+from ros2_occpose.body.load import body_path, load_body
+from ros2_occpose.body.model import BodyModel, read_model
+from ros2_occpose.errors import ConfigError, ModelError, ShapeError
+from ros2_occpose.geometry import matrix_from_quat_wxyz
+from ros2_occpose.skeleton import COCO17, H36M17, LSP14, SMPL24, conversion
+
+REST = np.tile(np.eye(3), (24, 1, 1))
+
+
+@pytest.fixture(scope='module', params=['cylinder', 'human'])
+def body(request) -> BodyModel:
+    if request.param == 'human' and not body_path().exists():
+        pytest.skip('needs the human body: occpose models fetch body')
+    return load_body(request.param)
+
+
+@pytest.fixture(scope='module')
+def bent() -> BodyModel:
+    """The Cylinder Man with corrections by posture, as files of SMPL have them."""
+    model = cylinder_model()
+    corrections = np.random.default_rng(0).normal(0, 1e-3, (len(model.template), 3, 207))
+    return replace(model, corrections=corrections.astype(np.float32))
+
+
+def people(rng, count, shapes=10):
+    quat = np.concatenate([np.ones((count, 24, 1)), 0.4 * rng.normal(size=(count, 24, 3))], -1)
+    rotations = matrix_from_quat_wxyz(quat / np.linalg.norm(quat, axis=-1, keepdims=True))
+    return rng.normal(size=(count, shapes)), rotations, rng.normal(size=(count, 3))
+
+
+def test_torch_equals_numpy(body, bent, rng):
+    torch = pytest.importorskip('torch')
+    from ros2_occpose.body.network import body_network
+
+    for model in (body, bent):
+        given = people(rng, 3)
+        expected = model(*given)
+        found = body_network(model)(*(torch.as_tensor(values, dtype=torch.float32)
+                                      for values in given))
+        for values, name in zip(found, ('vertices', 'joints', 'body')):
+            np.testing.assert_allclose(values.numpy(), getattr(expected, name), atol=1e-5,
+                                       err_msg=name)
+
+
+def test_smplx_gives_the_same(body, bent, rng):
+    torch = pytest.importorskip('torch')
+    smplx = pytest.importorskip('smplx', reason='needs smplx: pip install smplx')
+    from smplx.utils import Struct
+    from smplx.vertex_ids import vertex_ids
+
+    from ros2_occpose.body.network import body_network
+
+    for model in (body, bent):
+        betas, rotations, _ = people(rng, 2)
+        corrections = model.corrections
+        if not corrections.shape[2]:
+            corrections = np.zeros((len(model.template), 3, 207), np.float32)
+        struct = Struct(v_template=model.template, shapedirs=model.shapes, posedirs=corrections,
+                        J_regressor=model.regressor, weights=model.weights, f=model.faces,
+                        kintree_table=np.stack([SMPL24.parents, np.arange(24)]))
+        theirs = smplx.SMPL('', data_struct=struct, batch_size=2,
+                            vertex_ids=dict.fromkeys(vertex_ids['smplh'], 0))
+        turns = torch.as_tensor(rotations, dtype=torch.float32)
+        shape = torch.as_tensor(betas, dtype=torch.float32)
+        with torch.no_grad():
+            out = theirs(betas=shape, global_orient=turns[:, :1], body_pose=turns[:, 1:],
+                         transl=torch.zeros(2, 3), pose2rot=False)
+        # SMPL leaves the pelvis where the shape has it; ours stands where it is told.
+        at = out.joints[:, 0].numpy()
+        mine = model(betas, rotations, at)
+        np.testing.assert_allclose(mine.vertices, out.vertices.numpy(), atol=1e-5)
+        np.testing.assert_allclose(mine.joints, out.joints[:, :24].numpy(), atol=1e-5)
+        found = body_network(model)(shape, turns, torch.as_tensor(at))
+        np.testing.assert_allclose(found[0].numpy(), out.vertices.numpy(), atol=1e-5)
+
+
+def test_gradients_reach_shape_and_posture(rng):
+    torch = pytest.importorskip('torch')
+    from ros2_occpose.body.network import body_network
+
+    given = [torch.tensor(values, dtype=torch.float32, requires_grad=True)
+             for values in people(rng, 2)]
+    vertices, joints, points = body_network(cylinder_model())(*given)
+    (vertices.square().mean() + joints.square().mean() + points.square().mean()).backward()
+    assert all(float(values.grad.abs().max()) > 1e-5 for values in given)
+
+
+def test_the_body_is_one_of_a_person(body):
+    assert len(body.template) <= 7000
+    assert len(body.meaning) == 10
+    np.testing.assert_allclose(body.weights.sum(1), 1, atol=1e-5)
+    assert body.weights.min() >= 0
+    np.testing.assert_allclose(body.regressor.sum(1), 1, atol=1e-3)
+    assert 1.55 < np.ptp(body.template[:, 1]) < 1.85
+    found = body(np.zeros(10), REST, np.zeros(3))
+    np.testing.assert_allclose(found.joints[0], 0, atol=1e-3)
+    left, right = (found.joints[SMPL24.index(f'{side}_wrist')] for side in ('left', 'right'))
+    np.testing.assert_allclose(left, right * [-1, 1, 1], atol=4e-3)
+    height = found.body[:, 1]
+    assert height[-1] > height[COCO17.index('nose')] > height[COCO17.index('left_shoulder')]
+
+
+def test_posed_joints_are_those_of_the_tree_and_bones_keep_their_length(body, rng):
+    betas, rotations, root = people(rng, 4)
+    found = body(betas[0], rotations, root)
+    _, rest = body.rest(betas[0].astype(np.float32))
+    offsets = rest - rest[[0, *SMPL24.parents[1:]]]
+    np.testing.assert_allclose(found.joints, forward(rotations, root, offsets)[0], atol=1e-5)
+    # The regressor finds the joint in the posed skin as well, to what skin does at a bend.
+    straight = body(betas[0], np.stack([REST] * 2), np.zeros(3))
+    np.testing.assert_allclose(body.regressor @ straight.vertices[0], straight.joints[0],
+                               atol=2e-3)
+
+
+def test_the_first_shapes_mean_what_they_say(body):
+    def stature(**betas):
+        values = np.zeros(10, np.float32)
+        for name, value in betas.items():
+            values[body.meaning.index(name)] = value
+        vertices, joints = body.rest(values)
+        return np.ptp(vertices[:, 1]), joints
+
+    tall, short = stature(stature=2)[0], stature(stature=-2)[0]
+    assert tall / short == pytest.approx(1.08 / 0.92, abs=0.01)
+    _, mean = stature()
+    knee, hip, wrist, elbow = SMPL24.indices('left_knee', 'left_hip', 'left_wrist', 'left_elbow')
+    _, legs = stature(legs=1)
+    assert (np.linalg.norm(legs[knee] - legs[hip]) / np.linalg.norm(mean[knee] - mean[hip])
+            == pytest.approx(1.03, abs=0.005))
+    np.testing.assert_allclose(legs[wrist] - legs[elbow], mean[wrist] - mean[elbow], atol=1e-3)
+    _, arms = stature(arms=1)
+    assert (np.linalg.norm(arms[wrist] - arms[elbow]) / np.linalg.norm(mean[wrist] - mean[elbow])
+            == pytest.approx(1.03, abs=0.005))
+
+
+def test_other_joint_sets_follow(body, rng):
+    found = body(*people(rng, 2))
+    assert found.coco17.shape == (2, 17, 3)
+    np.testing.assert_allclose(found.h36m17[:, H36M17.index('hip')],
+                               found.coco17[:, COCO17.indices('left_hip', 'right_hip')].mean(1),
+                               atol=1e-5)
+    np.testing.assert_allclose(found.h36m17[:, H36M17.index('head')], found.body[:, -1], atol=1e-6)
+    shared = [joint for joint in LSP14.joints if joint in COCO17.joints]
+    np.testing.assert_allclose(found.lsp14[:, LSP14.indices(*shared)],
+                               found.coco17[:, COCO17.indices(*shared)], atol=1e-6)
+    assert conversion(COCO17, LSP14)[LSP14.index('neck')].sum() == pytest.approx(1)
+
+
+def test_without_points_of_its_own_a_body_has_the_marks(rng):
+    given = people(rng, 1)
+    found = cylinder_model()(*given)
+    _, rest = cylinder_model().rest(given[0][0].astype(np.float32))
+    offsets = rest - rest[[0, *SMPL24.parents[1:]]]
+    expected = body_points(*forward(given[1], given[2], offsets))
+    np.testing.assert_allclose(found.body, expected, atol=1e-5)
+
+
+def test_files_come_back(bent, tmp_path, rng):
+    path = tmp_path / 'body.npz'
+    path.write_bytes(bent.to_bytes())
+    again, given = read_model(path), people(rng, 1)
+    np.testing.assert_array_equal(again(*given).vertices, bent(*given).vertices)
+    assert again.meaning == bent.meaning
+    assert load_body(str(path)).name == bent.name
+
+
+def test_fingers_of_smplh_follow_the_hands(tmp_path, rng):
+    """A body of 52 joints whose fingers lie still equals the one of 24."""
+    model = cylinder_model()
+    parents = np.array([*SMPL24.parents[:22], *([20] * 15), *([21] * 15)])
+    weights = np.zeros((len(model.template), 52))
+    weights[:, :22] = model.weights[:, :22]
+    weights[:, 22:37] = model.weights[:, 22:23] / 15
+    weights[:, 37:] = model.weights[:, 23:] / 15
+    regressor = np.zeros((52, len(model.template)))
+    regressor[:22], regressor[25], regressor[40] = (
+        model.regressor[:22], model.regressor[22], model.regressor[23])
+    path = tmp_path / 'smplh.npz'
+    np.savez(path, v_template=model.template, shapedirs=model.shapes, f=model.faces,
+             weights=weights, J_regressor=regressor, posedirs=np.zeros((len(weights), 3, 459)),
+             kintree_table=np.stack([parents, np.arange(52)]))
+    given = people(rng, 2)
+    np.testing.assert_allclose(read_model(path)(*given).vertices, model(*given).vertices,
+                               atol=1e-5)
+
+
+def test_files_that_are_none_say_what_to_do(tmp_path):
+    path = tmp_path / 'body.npz'
+    np.savez(path, v_template=np.zeros((3, 3)))
+    with pytest.raises(ModelError, match=r'no body in the format of SMPL .* give an .npz file'):
+        load_body(str(path))
+    with pytest.raises(ConfigError, match='human, cylinder or the path'):
+        load_body('nobody')
+    with pytest.raises(ConfigError, match='can run any code'):
+        load_body('SMPL_NEUTRAL.pkl')
+    with pytest.raises(ShapeError, match='207 numbers'):
+        replace(cylinder_model(), corrections=np.zeros((4590, 3, 5)))
+
+
+def test_merging_keeps_the_form():
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    height = np.linspace(0, 2, 30)
+    vertices = np.stack([np.tile(np.cos(angle), 30), np.tile(np.sin(angle), 30),
+                         np.repeat(height, 40)], -1)
+    ring, step = np.mgrid[:29, :40]
+    a, b = (ring * 40 + step).ravel(), (ring * 40 + (step + 1) % 40).ravel()
+    faces = np.concatenate([np.stack([a, b, a + 40], -1), np.stack([b, b + 40, a + 40], -1)])
+    stay, coarse = decimated(vertices, faces, 300)
+    assert len(stay) == 300
+    assert coarse.max() == 299
+    corners = vertices[stay][coarse]
+    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0],
+                                         corners[:, 2] - corners[:, 0]), axis=1).sum()
+    assert area == pytest.approx(4 * np.pi, rel=0.03)
+    assert np.ptp(vertices[stay][:, 2]) == 2                     # the borders stay
+    with pytest.raises(ShapeError, match='Expected to reach 0'):
+        decimated(vertices, faces, 0)
