@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..skeleton import COCO17, SMPL24
+from ..skeleton import COCO17, H36M17, LSP14, SMPL24, Skeleton, conversion
 from ..types import Floats
 
 BODY = (*COCO17.joints, 'head')  # the 18 points that everything else derives from; head = its top
@@ -86,3 +86,24 @@ def marks() -> Floats:
     out[rows, _CARRIERS, :3] = _OFFSETS
     out[rows, _JOINTS, 3] = 1
     return out
+
+
+def _of_body(target: Skeleton) -> Floats:
+    """Weights (J, 18) that make a joint set of BODY; its head is the top of the head."""
+    weights = np.zeros((len(target.joints), len(BODY)))
+    weights[:, :len(COCO17.joints)] = conversion(COCO17, target)
+    weights[target.index('head'), BODY.index('head')] = 1.0
+    return weights
+
+
+_H36M_OF_BODY, _LSP_OF_BODY = _of_body(H36M17), _of_body(LSP14)
+
+
+def h36m_of(body: Floats) -> Floats:
+    """h36m17 joints of the 18 body points, (..., 18, 3) -> (..., 17, 3)."""
+    return np.asarray(_H36M_OF_BODY.astype(body.dtype) @ body)
+
+
+def lsp_of(body: Floats) -> Floats:
+    """lsp14 joints of the 18 body points, (..., 18, 3) -> (..., 14, 3)."""
+    return np.asarray(_LSP_OF_BODY.astype(body.dtype) @ body)

@@ -15,9 +15,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import ModelError, ShapeError
-from ..skeleton import COCO17, H36M17, LSP14, SMPL24, conversion
+from ..skeleton import COCO17, SMPL24
 from ..types import Floats, Ints, require_shape
-from .kinematics import BODY, body_points, forward
+from .kinematics import BODY, body_points, forward, h36m_of, lsp_of
 
 _JOINTS = len(SMPL24.joints)
 _KEYS = {'v_template': 'template', 'shapedirs': 'shapes', 'posedirs': 'corrections',
@@ -40,12 +40,12 @@ class Bodies:
     @property
     def h36m17(self) -> Floats:
         """(B, 17, 3) [m]."""
-        return np.asarray(_H36M.astype(self.body.dtype) @ self.body)
+        return h36m_of(self.body)
 
     @property
     def lsp14(self) -> Floats:
         """(B, 14, 3) [m]."""
-        return np.asarray(_LSP.astype(self.body.dtype) @ self.body)
+        return lsp_of(self.body)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -199,13 +199,3 @@ def _with_24_joints(arrays: dict[str, Floats]) -> dict[str, Floats]:
         out['posedirs'] = np.concatenate([kept, np.zeros((*kept.shape[:2], 18))], 2)
     return out
 
-
-def _from_body(target: Floats) -> Floats:
-    """Weights (J, 18) over BODY of those over coco17 (J, 17), the head from its top."""
-    return np.concatenate([target, np.zeros((len(target), 1))], 1)
-
-
-_H36M = _from_body(conversion(COCO17, H36M17))
-_H36M[H36M17.index('head')] = np.eye(len(BODY))[BODY.index('head')]
-_LSP = _from_body(conversion(COCO17, LSP14))
-_LSP[LSP14.index('head')] = np.eye(len(BODY))[BODY.index('head')]

@@ -138,7 +138,7 @@ def scalp(neutral: Floats, look: Look) -> Floats:
     front = y - (0.785 + 0.02 * look.hairline + temple + 0.1 * np.maximum(0.05 - z, 0))
     side = np.minimum(0.085 - z + 0.35 * (y - 0.75), y - (0.742 - 0.1 * np.maximum(0.05 - z, 0)))
     back = np.minimum(0.035 - z, y - 0.665)
-    return np.maximum(np.maximum(front, side), back)
+    return np.asarray(np.maximum(np.maximum(front, side), back))
 
 
 def _quads(assets: HumanAssets, weights: Floats, look: Look) -> dict[str, Ints]:

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...body.kinematics import BODY, body_points, forward
+from ...body.kinematics import BODY as BODY
+from ...body.kinematics import body_points, forward
+from ...body.kinematics import h36m_of as h36m_of
 from ...errors import DataError
-from ...skeleton import COCO17, H36M17, SMPL24, conversion
+from ...skeleton import COCO17, SMPL24
 from ...types import Floats
 from .asf_amc import rate_of, read_asf_amc, skeleton_of
 from .bvh import read_bvh
@@ -71,21 +73,6 @@ class Motion:
     def joints_h36m(self) -> Floats:
         """(T, 17, 3) [m]."""
         return h36m_of(self.body)
-
-
-def h36m_of(body: Floats) -> Floats:
-    """h36m17 joints of the 18 body points, (..., 18, 3) -> (..., 17, 3)."""
-    return np.asarray(_H36M_FROM_BODY.astype(body.dtype) @ body)
-
-
-def _h36m_weights() -> Floats:
-    weights = np.zeros((len(H36M17.joints), len(BODY)))
-    weights[:, :len(COCO17.joints)] = conversion(COCO17, H36M17)
-    weights[H36M17.index('head'), BODY.index('head')] = 1.0
-    return weights
-
-
-_H36M_FROM_BODY = _h36m_weights()
 
 
 def load_motions(data: Path, splits: tuple[str, ...] = SPLITS) -> list[Motion]:
