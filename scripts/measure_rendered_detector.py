@@ -5,13 +5,13 @@
 DATA holds images/ (labelled stills), weights/ (RTMDet and TinyPose) and mocap/. A person counts
 with 8 labelled points, and is found by a prediction with an object keypoint similarity of 0.5.
 Errors are medians over the points of those who are found with head and feet labelled, as a
-fraction of the person's height. `--marked` moves true points as annotators would.
+fraction of the person's height. `marked as by people`: true points are moved as annotators would.
 """
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -36,7 +36,9 @@ SPLITS = ('train', 'validation')
 # nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles.
 ANNOTATORS = np.array([.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062,
                        .107, .107, .087, .087, .089, .089])
+Picture = tuple[Image, list[Person]]
 Find = Callable[[Image, list[Person]], Detections]
+Found = dict[str, list[Detections]]                 # of each detector, in each picture
 
 
 @dataclass
@@ -131,15 +133,15 @@ def marked_by_people(person: Person, rng: np.random.Generator) -> Floats:
     return np.asarray(person.keypoints_px + rng.normal(0, 1, (17, 2)) * std)
 
 
-def measure(pictures: Iterable[tuple[Image, list[Person]]], find: dict[str, Find],
+def tallied(pictures: list[Picture], found: Found,
             rng: np.random.Generator | None = None) -> dict[str, Tally]:
     """A tally of each detector; with random numbers the true points are moved as by annotators."""
-    tallies = {name: Tally() for name in find}
-    for image, people in pictures:
+    tallies = {name: Tally() for name in found}
+    for number, (_, people) in enumerate(pictures):
         marked = [person.keypoints_px if rng is None else marked_by_people(person, rng)
                   for person in people]
-        for name, seek in find.items():
-            tallies[name].add(people, marked, seek(image, people))
+        for name, detections in found.items():
+            tallies[name].add(people, marked, detections[number])
     return tallies
 
 
@@ -182,8 +184,11 @@ def main() -> None:
     stills = list(rendered_stills(args.count, args.seed, characters(args.people, args.seed),
                                   load_motions(args.data / 'mocap', SPLITS), heights, args.clean))
     drawn = [(still.image, still.people) for still in stills]
-    tallies = {'real': measure(real, find), 'rendered': measure(drawn, find),
-               'rendered, marked as by people': measure(drawn, find,
+    found = {name: [seek(*picture) for picture in drawn] for name, seek in find.items()}
+    tallies = {'real': tallied(real, {name: [seek(*picture) for picture in real]
+                                      for name, seek in find.items()}),
+               'rendered': tallied(drawn, found),
+               'rendered, marked as by people': tallied(drawn, found,
                                                         np.random.default_rng(args.seed))}
     shares = tallies['real']['default'].shares()
     results = {pictures: {name: tally.figures(shares) for name, tally in by_name.items()}
