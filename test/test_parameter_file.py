@@ -29,7 +29,7 @@ def file_with(tmp_path: Path, text: str) -> Path:
     '/**/occpose', '/occpose/*', '/occpose/**', '/*', 'occpose occpose', '/occpose occpose',
     '/** occpose'])
 def test_sections_that_mean_our_node(tmp_path, names):
-    """As rclpy takes them, with or without the namespace of the launch file (tried by hand)."""
+    """As rclpy takes them (test/ros/test_parameter_files.py), with a namespace or without."""
     nested: dict = {'ros__parameters': {'tracking': {'max_gap_s': 0.5}}}
     for name in reversed(names.split()):
         nested = {name: nested}
