@@ -31,6 +31,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data', type=Path, required=True, help='folder of motion capture')
     parser.add_argument('--output', type=Path, required=True, help='a folder of rowN-seedS')
+    parser.add_argument('--runs', default=','.join(f'{r}-{s}' for r, s in RUNS),
+                        metavar='ROW-SEED[,ROW-SEED...]', help='which of the networks')
     parser.add_argument('--cache', type=Path, help='folder where drawn film is kept')
     parser.add_argument('--steps', type=int, default=1500, help='of each network')
     parser.add_argument('--channels', type=int, default=64, help='width of the networks')
@@ -40,7 +42,7 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(levelname)s: %(message)s')
     processes = Processes.join(args.device, threads=1)
-    for number, seed in RUNS:
+    for number, seed in (map(int, word.split('-')) for word in args.runs.split(',')):
         output = args.output / f'row{number}-seed{seed}'
         model = output / 'occlusion_aware.onnx'
         if model.exists():
