@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
+from functools import cache
 from pathlib import Path
 
 from ros2_occpose.resources import cache_folder
+from ros2_occpose.training import trainer as trainer_module
 from ros2_occpose.training.export import export_checkpoint
 from ros2_occpose.training.occlusion_rows import row
 from ros2_occpose.training.processes import Processes
@@ -34,14 +36,15 @@ def main() -> None:
     parser.add_argument('--runs', default=','.join(f'{r}-{s}' for r, s in RUNS),
                         metavar='ROW-SEED[,ROW-SEED...]', help='which of the networks')
     parser.add_argument('--cache', type=Path, help='folder where drawn film is kept')
-    parser.add_argument('--steps', type=int, default=1500, help='of each network')
+    parser.add_argument('--steps', type=int, default=3000, help='of each network')
     parser.add_argument('--channels', type=int, default=64, help='width of the networks')
-    parser.add_argument('--batch', type=int, default=32, help='sequences a step')
+    parser.add_argument('--batch', type=int, default=16, help='sequences a step')
     parser.add_argument('--groups', type=int, default=8, help='groups of 128 clips of film')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(levelname)s: %(message)s')
     processes = Processes.join(args.device, threads=1)
+    trainer_module.load_motions = cache(trainer_module.load_motions)      # once for all networks
     for number, seed in (map(int, word.split('-')) for word in args.runs.split(',')):
         output = args.output / f'row{number}-seed{seed}'
         model = output / 'occlusion_aware.onnx'

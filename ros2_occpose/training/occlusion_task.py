@@ -45,7 +45,7 @@ _SOURCES = conversion(COCO17, H36M17) > 0          # of which coco17 joints h36m
 _HIP = H36M17.index('hip')
 _BESIDE_HIP = [j for j in range(len(H36M17.joints)) if j != _HIP]
 _WITHOUT_3D = 4            # every fourth clip of film is 2D only
-_EVERY = 4                 # frames from one to the next that the Cylinder Man looks at
+_EVERY = 8                 # frames from one to the next that the Cylinder Man looks at
 
 
 @dataclass(frozen=True, kw_only=True)
