@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument('--runs', default=','.join(f'{r}-{s}' for r, s in RUNS),
                         metavar='ROW-SEED[,ROW-SEED...]', help='which of the networks')
     parser.add_argument('--cache', type=Path, help='folder where drawn film is kept')
-    parser.add_argument('--steps', type=int, default=3000, help='of each network')
+    parser.add_argument('--steps', type=int, default=2400, help='of each network')
     parser.add_argument('--channels', type=int, default=64, help='width of the networks')
     parser.add_argument('--batch', type=int, default=16, help='sequences a step')
     parser.add_argument('--groups', type=int, default=8, help='groups of 128 clips of film')
