@@ -32,6 +32,7 @@ from ros2_occpose.evaluation.ablation_report import (
 )
 from ros2_occpose.evaluation.protocols import given_in
 from ros2_occpose.evaluation.subjects import by_person, subjects_of
+from ros2_occpose.evaluation.systems import _cut
 from ros2_occpose.training.occlusion_rows import ROWS, row
 from ros2_occpose.training.views.scenes import Scenes, recorded_scenes
 
@@ -83,6 +84,25 @@ def test_goals_are_judged_by_ratios_and_spreads(rng: np.random.Generator) -> Non
     reached = [verdict.reached for verdict in verdicts(row_scores(bad))]
     assert reached[:2] == [False, False]
     assert reached[2:] == [True, True, True, False, True, False]
+
+
+def test_a_single_run_is_as_lucky_as_those_of_other_rows(rng: np.random.Generator) -> None:
+    outcome = ablation(dict.fromkeys(TITLES, 80), rng, seeds=1)
+
+    def erring(mm: float) -> dict[str, Errors]:
+        some = outcome.errors[TITLES[0], 0]['self']
+        return dict.fromkeys(PROTOCOLS, replace(some, mpjpe_mm=np.full((400, 17), mm)))
+
+    errors = {(title, 0): erring(81.0 if title == TITLES[3] else 79.0) for title in TITLES}
+    alone = row_scores(replace(outcome, errors=errors))
+    assert not verdicts(alone)[4].reached                        # 2 mm worse, no spread known
+    errors[TITLES[6], 1] = erring(82.0)
+    assert verdicts(row_scores(replace(outcome, errors=errors)))[4].reached     # others by 3 mm
+
+
+def test_a_window_forgets_what_was_before() -> None:
+    assert _cut(slice(3, 10), 4) == [slice(3, 7), slice(7, 10)]
+    assert _cut(slice(3, 10), None) == [slice(3, 10)]
 
 
 def test_the_tables_hold_all_rows(tmp_path: Path, rng: np.random.Generator) -> None:

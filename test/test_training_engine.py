@@ -156,7 +156,8 @@ def arguments(*, system: str = 'gated_causal', **changes: object) -> argparse.Na
     return argparse.Namespace(**{**vars(parser.parse_args(words)), **changes})
 
 
-@pytest.mark.parametrize('system', ['gated_causal', 'gated', 'learned_trajectory'])
+@pytest.mark.parametrize('system', ['gated_causal', 'gated', 'occlusion_aware_causal',
+                                    'learned_trajectory'])
 def test_the_command_trains_calibrates_and_exports(system: str, tmp_path: Path, cache: Path,
                                                    capsys: pytest.CaptureFixture[str]) -> None:
     train_command.run(arguments(system=system, output=tmp_path, cache=cache))
