@@ -23,7 +23,7 @@ from .systems import System
 
 PROTOCOLS = ('random25', 'self')
 WINDOWS = (16, 32, 64, 128, 256)
-THRESHOLDS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8)
+THRESHOLDS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 WORST = 0.01               # share of the joints that err most
 _RAW = 3                   # beside the seed: what the detector makes of hidden joints
 _J = len(COCO17.joints)
