@@ -9,6 +9,7 @@ from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from scene import crowd
@@ -16,8 +17,10 @@ from truth import humans_of_moment
 
 from ros2_occpose import cli
 from ros2_occpose.config import NodeConfig, PipelineConfig, flatten, override
+from ros2_occpose.geometry import matrix_from_quat_wxyz
 from ros2_occpose.parameter_file import load_overrides
 from ros2_occpose.recording.poses_mcap import PosesMcap
+from ros2_occpose.recording.source import level_pose
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md'))]
@@ -224,6 +227,19 @@ def test_troubleshooting_quotes_what_the_code_says():
         words = part.strip(' .;').split()
         rows = [' '.join(words[i:i + 3]) for i in range(len(words) - 2)] or words
         assert not words or any(row in code for row in rows), f'nobody says {part!r}'
+
+
+def test_camera_mounts_look_where_the_page_says():
+    """Straight ahead and down by 15 degrees, 0.4 m high; down by 15 degrees on a wall."""
+    page = (ROOT / 'docs' / 'cameras.md').read_text()
+    mounts = [np.array([float(number) for number in found.split(', ')])
+              for found in re.findall(r'\[((?:-?[\d.]+, ){6}-?[\d.]+)\]', page)]
+    assert len(mounts) == 3
+    for mount, height_m, pitch_deg in zip(mounts, (0.4, 0.4, 2.5), (0, 15, 15), strict=True):
+        wanted = level_pose(height_m, pitch_deg)
+        assert mount[2] == height_m
+        rotation = matrix_from_quat_wxyz(mount[[6, 3, 4, 5]])
+        np.testing.assert_allclose(rotation, wanted[:3, :3], atol=0.002)
 
 
 def test_names_of_parameters_in_the_text_exist():
