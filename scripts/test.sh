@@ -11,4 +11,5 @@ bash "$root/scripts/bootstrap.sh" --dev
 source "$root/scripts/env.sh"
 cd "$root"
 occpose models fetch || echo 'test.sh: tests that need the default detector will be skipped' >&2
+occpose models fetch body || echo 'test.sh: tests that need the human body will be skipped' >&2
 exec python3 -m pytest --timeout=300 "$@"

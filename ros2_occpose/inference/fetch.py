@@ -55,8 +55,8 @@ def fetch(entries: list[ModelEntry], wheel: Path | None = None) -> list[Path]:
     return paths
 
 
-def download(source: Fetch, folder: Path) -> Path:
-    """The wheel of a package, by pip.
+def download(source: Fetch, folder: Path, command: str = 'occpose models fetch') -> Path:
+    """The wheel of a package, by pip; `command` takes a wheel where there is no network.
 
     Raises:
         ModelError: pip is missing or could not get it.
@@ -76,7 +76,7 @@ def download(source: Fetch, folder: Path) -> Path:
         f'pip could not get {requirement}: {reason}. Check the network and that '
         f'`{sys.executable} -m pip` works; or elsewhere run '
         f'`pip download {_PIP_FLAGS} {requirement}`, '
-        'bring the file here and run: occpose models fetch --wheel FILE'
+        f'bring the file here and run: {command} --wheel FILE'
     )
 
 
