@@ -107,7 +107,7 @@ class TrackingConfig(Validated):
         1.5, 'Longest occlusion bridged before an id ends. Longer keeps ids behind wide '
         'obstacles, and ghosts of those who left there.', unit='s', ge=0, le=30, live=True)
     max_gap_outside_s: float = param(
-        0.5, 'The same for somebody who has left the image; never longer than '
+        1.0, 'The same for somebody who has left the image; never longer than '
         '`tracking.max_gap_s`.', unit='s', ge=0, le=30, live=True)
     min_hits: int = param(
         3, 'Detections needed before a person is believed (TRACKED instead of TENTATIVE).',

@@ -3,6 +3,7 @@
 #
 #   bash scripts/demo.sh                     # pedestrians, from Debian's package opencv-doc
 #   bash scripts/demo.sh VIDEO               # yours; also an image folder or a bag
+#   bash scripts/demo.sh --rendered          # a robot among rendered people, with known truth
 #
 # Options after the video:
 #   --seconds S         how much of it is played (default: 30)
@@ -25,6 +26,8 @@ node_pid='' recorder_pid='' player_pid=''
 say() { echo "demo: $*"; }
 fail() { echo "demo: $*" >&2; exit 1; }
 usage() { sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
+
+[ "$1" != --rendered ] || exec bash "$root/scripts/demo_rendered.sh" "${@:2}"
 
 while [ $# -gt 0 ]; do
   case $1 in

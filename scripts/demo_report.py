@@ -1,4 +1,4 @@
-"""Turn what the live node said about a video into pictures and numbers.
+"""Turn what the live node said about a video or a bag into pictures and numbers.
 
 Reads poses.mcap of the recorder; writes overlay.mp4, scene.png and summary.json beside it, and
 prints the numbers. Ends with 1 if nobody was seen.
@@ -61,19 +61,23 @@ def draw(found: Recording, video: Path, options: SourceOptions, folder: Path) ->
     """Draw overlay.mp4 and scene.png: each frame of the video with the newest answer by then."""
     source = open_source(video, options)
     stamps = [humans.stamp_ns for humans in found.humans]
-    start_ns, scene, pose = found.images_ns[0], SceneLog(), None
+    start_ns, scene, pose, poses = None, SceneLog(), None, []
     nobody = found.humans[0].select(np.zeros(0, int))
     with OverlayVideo(folder / 'overlay.mp4', source.fps) as out:
         for frame in tqdm(source, total=source.length, unit='frame', disable=None,
                           desc='overlay.mp4'):
             pose = frame.world_from_camera
+            if start_ns is None:            # of the clock of the answers
+                start_ns = found.images_ns[0] - frame.stamp_ns
+            poses.append((start_ns + frame.stamp_ns, pose))
             now_ns = start_ns + frame.stamp_ns + round(0.5e9 / source.fps)
             newest = bisect_right(stamps, now_ns) - 1
             fresh = newest >= 0 and now_ns - stamps[newest] < SHOWN_S * 1e9
             humans = found.humans[newest] if fresh else nobody
             out.write(draw_large(frame.image, humans, frame.camera, pose))
     for humans in found.humans:
-        scene.add(humans, frame.camera, pose)
+        at = max(bisect_right(poses, humans.stamp_ns, key=lambda one: one[0]) - 1, 0)
+        scene.add(humans, frame.camera, poses[at][1])
     scene.save(folder / 'scene.png')
 
 
@@ -101,15 +105,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('video', type=Path)
     parser.add_argument('folder', type=Path)
-    parser.add_argument('--seconds', type=float, required=True)
-    parser.add_argument('--hfov', type=float, required=True)
+    parser.add_argument('--seconds', type=float)
+    parser.add_argument('--hfov', type=float)
+    parser.add_argument('--pose-topic', help='of a bag: where the camera was')
     parser.add_argument('--camera-height', type=float)
     parser.add_argument('--camera-pitch', type=float, default=0.0)
     parser.add_argument('--camera-note', default='')
     parser.add_argument('--node-peak-mb', type=float)
     args = parser.parse_args()
     options = SourceOptions(hfov_deg=args.hfov, camera_height_m=args.camera_height,
-                            camera_pitch_deg=args.camera_pitch, seconds=args.seconds)
+                            camera_pitch_deg=args.camera_pitch, seconds=args.seconds,
+                            pose_topic=args.pose_topic)
     try:
         found = read(args.folder / 'poses.mcap')
         if not found.humans or not found.images_ns:
