@@ -1,5 +1,8 @@
 """Bodies in the format of SMPL: NumPy, torch and smplx agree; shapes mean what they say."""
+import pickle
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -173,6 +176,36 @@ def test_files_come_back(bent, tmp_path, rng):
     assert load_body(str(path)).name == bent.name
 
 
+@pytest.mark.parametrize('protocol', [0, 2])
+def test_a_pickle_of_smpl_is_read_without_running_it(tmp_path, monkeypatch, rng, protocol):
+    """Files of SMPL hold arrays of chumpy and a sparse matrix of an older SciPy."""
+    class Ch:
+        def __init__(self, x):
+            self.x, self.dterms = x, ('x',)
+
+    class csc_matrix:                                                       # noqa: N801
+        def __init__(self, matrix):
+            rows, columns = np.nonzero(matrix.T)
+            self._shape, self.data = matrix.shape, matrix.T[rows, columns]
+            self.indices, self.format = columns.astype(np.int32), 'csc'
+            self.indptr = np.searchsorted(rows, np.arange(matrix.shape[1] + 1)).astype(np.int32)
+
+    monkeypatch.setitem(sys.modules, 'chumpy', SimpleNamespace())
+    for kind, module in ((Ch, 'chumpy.ch'), (csc_matrix, 'scipy.sparse.csc')):
+        kind.__module__, kind.__qualname__ = module, kind.__name__
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{kind.__name__: kind}))
+    model, path = cylinder_model(), tmp_path / 'body.pkl'
+    path.write_bytes(pickle.dumps({
+        'v_template': Ch(model.template), 'shapedirs': Ch(model.shapes), 'f': model.faces,
+        'J_regressor': csc_matrix(model.regressor), 'weights': Ch(model.weights),
+        'kintree_table': np.stack([SMPL24.parents, np.arange(24)]), 'bs_style': 'lbs'}, protocol))
+    for module in ('chumpy.ch', 'scipy.sparse.csc'):
+        monkeypatch.delitem(sys.modules, module)
+    given = people(rng, 1)
+    np.testing.assert_allclose(load_body(str(path))(*given).vertices, model(*given).vertices,
+                               atol=1e-6)
+
+
 def test_fingers_of_smplh_follow_the_hands(tmp_path, rng):
     """A body of 52 joints whose fingers lie still equals the one of 24."""
     model = cylinder_model()
@@ -200,8 +233,11 @@ def test_files_that_are_none_say_what_to_do(tmp_path):
         load_body(str(path))
     with pytest.raises(ConfigError, match='human, cylinder or the path'):
         load_body('nobody')
-    with pytest.raises(ConfigError, match='can run any code'):
-        load_body('SMPL_NEUTRAL.pkl')
+    evil = tmp_path / 'SMPL_NEUTRAL.pkl'
+    evil.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / 'run').encode() + b"'\ntR.")
+    with pytest.raises(ModelError, match=r'asks for .*system, which could run code'):
+        load_body(str(evil))
+    assert not (tmp_path / 'run').exists()
     with pytest.raises(ShapeError, match='207 numbers'):
         replace(cylinder_model(), corrections=np.zeros((4590, 3, 5)))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ros2_occpose.errors import DataError
-from ros2_occpose.training.mocap.archives.safe_pickle import load_npz, load_pickle
+from ros2_occpose.safe_pickle import load_npz, load_pickle
 
 PLAIN = {
     'poses': [np.arange(6.0).reshape(2, 3), np.asfortranarray(np.arange(6, dtype='>i2')

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..inference.files import locked, write_atomically
 from .human_fetch import fetch_human, human_path
-from .model import BodyModel, read_model
+from .model import BodyModel, read_model, read_pickle
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def load_body(name: str) -> BodyModel:
 
     Args:
         name: `human` (fetched when it is not there), `cylinder` (made by code), or the path of
-            an .npz file of SMPL, SMPL-H or SMPL-X.
+            an .npz or .pkl file of SMPL, SMPL-H or SMPL-X.
 
     Raises:
         ConfigError: Neither a known body nor a file.
@@ -34,13 +34,10 @@ def load_body(name: str) -> BodyModel:
 
             return cylinder_model()
     path = Path(name).expanduser()
-    if path.suffix == '.pkl':
-        raise ConfigError(f'{path} is a pickle, which can run any code when it is opened; give '
-                          'the .npz file of the same body, which its publisher has as well.')
     if not path.is_file():
-        raise ConfigError(f'Expected one of {", ".join(BODIES)} or the path of an .npz file in '
-                          f'the format of SMPL, got {name!r}.')
-    return read_model(path)
+        raise ConfigError(f'Expected one of {", ".join(BODIES)} or the path of an .npz or .pkl '
+                          f'file in the format of SMPL, got {name!r}.')
+    return read_pickle(path) if path.suffix == '.pkl' else read_model(path)
 
 
 def body_path() -> Path:

@@ -14,7 +14,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..errors import ModelError, ShapeError
+from ..errors import DataError, ModelError, ShapeError
+from ..safe_pickle import arrays_in, load_pickle
 from ..skeleton import COCO17, SMPL24
 from ..types import Floats, Ints, require_shape
 from .kinematics import BODY, body_points, forward, h36m_of, lsp_of
@@ -152,6 +153,18 @@ def read_model(path: Path) -> BodyModel:
         raise ModelError(f'{path} is no body in the format of SMPL ({error}); '
                          'give an .npz file with v_template, shapedirs, J_regressor, weights, '
                          'kintree_table and f.') from error
+
+
+def read_pickle(path: Path) -> BodyModel:
+    """A body in a .pkl file, of which nothing is run: only arrays are taken out of it.
+
+    Raises:
+        ModelError: The file is damaged, asks for code, or holds another kind of body.
+    """
+    try:
+        return model_of(arrays_in(load_pickle(path)), path.stem)
+    except (DataError, AttributeError, KeyError, TypeError, ValueError, ShapeError) as error:
+        raise ModelError(f'{path} is no body in the format of SMPL ({error}).') from error
 
 
 def model_of(arrays: dict[str, Floats], name: str) -> BodyModel:

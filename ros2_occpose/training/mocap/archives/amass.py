@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ....body.kinematics import TYPICAL_OFFSETS
 from ....errors import DataError
+from ....safe_pickle import load_npz, require
 from ....skeleton import SMPL24
 from ....types import Floats
 from ..motion import SPLITS, Motion
-from .safe_pickle import load_npz, require
 from .smpl import motion_of, numbers, turns_of
 
 _BODY = 22                                                # joints that all three models share

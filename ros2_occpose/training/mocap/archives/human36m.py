@@ -16,12 +16,12 @@ import numpy as np
 
 from ....errors import DataError
 from ....geometry import Camera, matrix_from_quat_wxyz, se3
+from ....safe_pickle import load_npz, require
 from ....skeleton import COCO17, H36M17, Skeleton
 from ....types import Floats
 from ..motion import FPS, SPLITS, Motion
 from ..retarget import from_positions
 from .clip import RealClip, at_30_hz, coco17_of
-from .safe_pickle import load_npz, require
 from .sampling import resample
 from .smpl import motion_of, numbers
 

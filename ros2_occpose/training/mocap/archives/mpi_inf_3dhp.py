@@ -19,12 +19,12 @@ from scipy.io import loadmat
 
 from ....errors import DataError
 from ....geometry import invert, se3, transform
+from ....safe_pickle import require
 from ....skeleton import H36M17
 from ....types import Floats
 from ..motion import FPS, SPLITS, Motion
 from ..retarget import Z_UP_FROM_Y_UP, from_positions
 from .clip import RealClip, at_30_hz, coco17_of
-from .safe_pickle import require
 from .sampling import resample
 from .smpl import motion_of, numbers
 

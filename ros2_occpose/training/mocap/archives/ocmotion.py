@@ -20,9 +20,9 @@ import numpy as np
 
 from ....body.kinematics import TYPICAL_OFFSETS
 from ....errors import DataError
+from ....safe_pickle import load_pickle, require
 from ....types import Floats, Ints
 from ..motion import SPLITS, Motion
-from .safe_pickle import load_pickle, require
 from .smpl import motion_of, numbers, turns_of, z_up
 
 _RATE = 10.0

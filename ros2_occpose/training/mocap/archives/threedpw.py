@@ -17,10 +17,10 @@ import numpy as np
 from ....body.kinematics import body_points, forward
 from ....errors import DataError
 from ....geometry import invert
+from ....safe_pickle import load_pickle, require
 from ....types import Bools, Floats
 from ..motion import FPS, SPLITS, Motion, h36m_of
 from .clip import RealClip, coco17_of
-from .safe_pickle import load_pickle, require
 from .smpl import bones_of, motion_of, numbers, turns_of, z_up
 
 # OpenPose's 18 joints, the order of poses2d

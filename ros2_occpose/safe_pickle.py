@@ -17,7 +17,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import DataError
+from .errors import DataError
 
 _PLAIN = re.compile(r'[<>=|]?([?biufcSU][0-9]*|O[48]?)')      # numbers, text, and lists of objects
 
@@ -153,6 +153,51 @@ def _bytes(text: str, encoding: str) -> bytes:
     return text.encode('latin1')
 
 
+class _Stateful:
+    """Stands for an object of a known class that holds plain values."""
+
+    def __setstate__(self, state: object) -> None:
+        if not isinstance(state, dict):
+            raise pickle.UnpicklingError('an object without names of its values')
+        self.held = dict(state)
+
+    def array(self) -> NDArray[Any]:
+        """The numbers that it holds."""
+        raise NotImplementedError
+
+
+class _Chumpy(_Stateful):
+    """An array of the package chumpy, in which files of SMPL are written."""
+
+    def array(self) -> NDArray[Any]:
+        return np.asarray(self.held['x'])
+
+
+class _Columns(_Stateful):
+    """A sparse matrix of SciPy, by columns."""
+
+    def array(self) -> NDArray[Any]:
+        shape: tuple[int, int] = self.held['_shape']
+        columns = np.repeat(np.arange(shape[1]), np.diff(self.held['indptr']))
+        out = np.zeros(shape)
+        np.add.at(out, (self.held['indices'], columns), self.held['data'])
+        return out
+
+
+def _made(kind: Any, *_: object) -> _Stateful:
+    """How protocols 0 and 1 begin an object."""
+    if kind not in (_Chumpy, _Columns):
+        raise pickle.UnpicklingError(f'an object of {kind!r}')
+    return _Chumpy.__new__(_Chumpy) if kind is _Chumpy else _Columns.__new__(_Columns)
+
+
+def arrays_in(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """The arrays of a table out of `load_pickle`, those in objects of chumpy and SciPy too."""
+    plain = {name: value.array() if isinstance(value, _Stateful) else value
+             for name, value in values.items()}
+    return {name: value for name, value in plain.items() if isinstance(value, np.ndarray)}
+
+
 def _refuse(*_: object) -> NoReturn:
     raise pickle.UnpicklingError('an array out of nothing')
 
@@ -163,6 +208,13 @@ _ADMITTED = {
     ('_codecs', 'encode'): _Maker(_bytes),
     ('__builtin__', 'bytes'): _Maker(lambda: b''),         # how protocol 2 writes no bytes
     ('collections', 'OrderedDict'): _Maker(dict),
+    ('chumpy.ch', 'Ch'): _Chumpy,                          # classes: made without being called
+    ('scipy.sparse.csc', 'csc_matrix'): _Columns,
+    ('scipy.sparse._csc', 'csc_matrix'): _Columns,
+    ('copy_reg', '_reconstructor'): _Maker(_made),         # as Python 2 names it, and Python 3
+    ('copyreg', '_reconstructor'): _Maker(_made),
+    ('__builtin__', 'object'): _Maker(_refuse),
+    ('builtins', 'object'): _Maker(_refuse),
     **{entry: _Maker(make)
        for core in ('numpy.core', 'numpy._core')           # before and since NumPy 2
        for entry, make in (((f'{core}.multiarray', '_reconstruct'), lambda *_: _Array(0)),
