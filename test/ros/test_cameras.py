@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from node_processes import SHARED_MEMORY, abandoned, shared_memory_of
 from processes import Process
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
@@ -21,15 +22,34 @@ CAMERA = str(Path(__file__).with_name('latency.py'))
 NODE = ('-m', 'ros2_occpose.ros.cameras_node')
 
 
-def test_two_cameras(run: Run) -> None:
+@pytest.fixture
+def with_models() -> None:
     try:
         Models().on('cpu', 1)(PipelineConfig().lifting.lifter)
     except ModelError as error:
         pytest.skip(f'needs the models: {error}')
+
+
+@pytest.mark.usefixtures('with_models')
+@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
+def test_they_stop_while_the_second_one_loads(run: Run, how: signal.Signals) -> None:
+    before = set(SHARED_MEMORY.iterdir())
     node = run(*NODE, 'front', 'rear', '--ros-args', '-p', 'threads:=1')
+    node.wait_for('Listening to /front/image')
+    used = shared_memory_of(node.pid) - before
+    assert node.stop(how) == 0, node.said
+    assert 'Traceback' not in node.said
+    assert abandoned(used) == set()
+
+
+@pytest.mark.usefixtures('with_models')
+def test_two_cameras(run: Run) -> None:
+    before = set(SHARED_MEMORY.iterdir())
+    node = run(*NODE, 'front', 'rear', '--ros-args', '-p', 'threads:=1')
+    cameras = []
     for name in ('front', 'rear'):
         node.wait_for(f'Listening to /{name}/image and /{name}/camera_info')
-        run(CAMERA, 'camera', '--ros-args', '-r', f'__ns:=/{name}')
+        cameras.append(run(CAMERA, 'camera', '--ros-args', '-r', f'__ns:=/{name}'))
     context = Context()
     context.init()
     listener = Node('listener', context=context)
@@ -50,8 +70,12 @@ def test_two_cameras(run: Run) -> None:
     context.try_shutdown()
     listener.destroy_node()
     assert min(heard.values()) >= 5, f'{heard}: {node.said}'
+    used = shared_memory_of(node.pid) - before
     assert node.stop(signal.SIGINT) == 0, node.said
     assert 'Traceback' not in node.said
+    for camera in cameras:
+        assert camera.stop(signal.SIGTERM) == 0
+    assert abandoned(used) == set()
 
 
 def test_both_get_the_same_networks(monkeypatch: pytest.MonkeyPatch) -> None:
