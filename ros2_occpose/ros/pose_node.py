@@ -152,8 +152,9 @@ class PoseNode(LifecycleNode):
         except BaseException:
             self._cleanup()
             raise
+        gc.unfreeze()              # what an earlier `cleanup` has left is garbage
         gc.collect()
-        gc.freeze()                # models are not garbage: later collections are short
+        gc.freeze()                # models are not: later collections are short
         backends = ', '.join(f'{s}: {b}' for s, b in self._pipeline.backends.items())
         self._log.info(f'Ready: {backends}.')
 
