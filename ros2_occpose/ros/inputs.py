@@ -138,6 +138,9 @@ class Inputs:
         reasons = misfits(self._node, self._image.sub)
         if reasons:
             return f'{text}{"; ".join(reasons)}.'
+        if self.received:
+            return (f'{text}some came before: the publisher has stopped, or has died (DDS takes '
+                    '20 s to notice that); see whether it still runs.')
         return (f'{text}publishers there: {publishers}, so {self.what} get lost on the way: '
                 f'{USE_PROFILE}')
 

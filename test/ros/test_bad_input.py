@@ -48,6 +48,14 @@ def test_no_image() -> None:
         bench.ask(GOOD)
 
 
+def test_images_that_stop() -> None:
+    bench, _ = start(no_image_after_s=0.3)
+    with bench:
+        bench.connect()
+        bench.ask(GOOD)
+        expect(bench, 'no image', 'some came before: the publisher has stopped, or has died')
+
+
 def test_images_that_cannot_be_heard() -> None:
     """The bench asks for reliable images; a sensor driver offers best effort."""
     bench, _ = start(no_image_after_s=0.3)

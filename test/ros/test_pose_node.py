@@ -2,6 +2,8 @@
 import cv2
 import numpy as np
 import pytest
+from actors import SCENE as ACTORS
+from actors import Actors
 from bench import CAMERA_FRAME, Bench, ScriptedPipeline, answer
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.parameter import Parameter
@@ -19,7 +21,7 @@ from ros2_occpose.recording.overlay import draw_people
 from ros2_occpose.ros import outputs
 from ros2_occpose.ros.conversions import header, pixels_of
 from ros2_occpose.skeleton import H36M17
-from ros2_occpose.types import JointState
+from ros2_occpose.types import JointState, TrackState
 
 SCENE = crowd(3, seconds=4.0, camera_path=driving(), fps=5)
 MOMENT = SCENE.moment(8)
@@ -49,7 +51,9 @@ def test_humans_carry_the_numbers_of_the_pipeline() -> None:
 
 
 def test_unknown_numbers_are_nan_and_latency_is_counted_from_the_stamp() -> None:
-    bench, _ = start()
+    slow_s = 0.1
+    bench = Bench(lambda config: ScriptedPipeline(SCENE, slow_s))
+    bench.listen(HumanArray, 'humans')
     with bench:
         bench.connect()
         stamp_ns = bench.node.get_clock().now().nanoseconds
@@ -57,7 +61,7 @@ def test_unknown_numbers_are_nan_and_latency_is_counted_from_the_stamp() -> None
         bench.send_image(stamp_ns)
         message = bench.answer_to(stamp_ns)
         passed_s = (bench.node.get_clock().now().nanoseconds - stamp_ns) / 1e9
-        assert 0 < message.latency < passed_s
+        assert slow_s < message.latency < passed_s
         human = message.humans[0]
         assert np.isnan(human.velocity.twist.angular.z)
         assert np.isnan(human.root.covariance[35])
@@ -125,6 +129,26 @@ def test_hidden_joints_look_different_and_markers_go_with_the_people() -> None:
         bench.change_state('deactivate')
         bench.wait(lambda: [m.action for m in found[-1].markers] == [Marker.DELETEALL],
                    'an empty screen')
+
+
+def test_shapes_and_frames_of_a_person_go_with_the_person() -> None:
+    actors = Actors()
+    with Bench(lambda config: actors) as bench:
+        bench.listen(HumanArray, 'humans')
+        shapes, frames = bench.listen(MarkerArray, 'markers'), bench.listen(TFMessage, '/tf')
+        bench.connect()
+        for t, (state, labels, children) in enumerate([
+                (TrackState.TRACKED, 2, {'human_1', 'human_2'}),
+                (TrackState.OCCLUDED, 2, {'human_1', 'human_2'}),
+                (TrackState.LOST, 1, {'human_2'}), (None, 1, {'human_2'})]):
+            actors.states = {1: state}
+            shapes.clear()
+            frames.clear()
+            bench.ask(ACTORS.moment(t))
+            bench.wait(lambda: shapes and frames, 'shapes and frames')
+            assert shapes[0].markers[0].action == Marker.DELETEALL, 'of before'
+            assert sum(m.ns == 'label' for m in shapes[0].markers) == labels
+            assert {f.child_frame_id for f in frames[0].transforms} == children
 
 
 def test_shapes_are_switched_while_the_node_runs() -> None:
