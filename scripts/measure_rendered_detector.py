@@ -5,7 +5,7 @@
 DATA holds images/ (labelled stills), weights/ (RTMDet and TinyPose) and mocap/. A person counts
 with 8 labelled points, and is found by a prediction with an object keypoint similarity of 0.5.
 Errors are medians over the points of those who are found with head and feet labelled, as a
-fraction of the person's height. `marked as by people`: true points are moved as annotators would.
+fraction of the person's height. Marked as by people: true points are moved as annotators would.
 """
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import argparse
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -21,7 +23,7 @@ import numpy as np
 from box_and_crop import BoxAndCrop
 from labelled_people import Person, real_people
 from measure_detector import FOUND, detector
-from rendered_stills import rendered_stills
+from rendered_stills import rendered_still
 from scipy.optimize import linear_sum_assignment
 
 from ros2_occpose.detection.duplicates import keypoint_similarity
@@ -38,7 +40,7 @@ ANNOTATORS = np.array([.026, .025, .025, .035, .035, .079, .079, .072, .072, .06
                        .107, .107, .087, .087, .089, .089])
 Picture = tuple[Image, list[Person]]
 Find = Callable[[Image, list[Person]], Detections]
-Found = dict[str, list[Detections]]                 # of each detector, in each picture
+Looked = tuple[Image, list[Person], dict[str, Detections]]      # of each detector
 
 
 @dataclass
@@ -133,15 +135,15 @@ def marked_by_people(person: Person, rng: np.random.Generator) -> Floats:
     return np.asarray(person.keypoints_px + rng.normal(0, 1, (17, 2)) * std)
 
 
-def tallied(pictures: list[Picture], found: Found,
+def tallied(pictures: list[Looked],
             rng: np.random.Generator | None = None) -> dict[str, Tally]:
     """A tally of each detector; with random numbers the true points are moved as by annotators."""
-    tallies = {name: Tally() for name in found}
-    for number, (_, people) in enumerate(pictures):
+    tallies = {name: Tally() for name in pictures[0][2]}
+    for _, people, found in pictures:
         marked = [person.keypoints_px if rng is None else marked_by_people(person, rng)
                   for person in people]
         for name, detections in found.items():
-            tallies[name].add(people, marked, detections[number])
+            tallies[name].add(people, marked, detections)
     return tallies
 
 
@@ -168,6 +170,52 @@ def _cell(value: list[float], digits: int) -> str:
     return f'{value[0]:.{digits}f} ({value[1]})' if value[1] else ''
 
 
+class _Work:
+    """What each process holds: forked, with detectors of its own."""
+
+    def __init__(self, args: argparse.Namespace, heights: Floats) -> None:
+        self._args = args
+        self._heights = heights
+        self._cast = characters(args.people, args.seed)
+        self._motions = load_motions(args.data / 'mocap', SPLITS)
+
+    @cached_property
+    def _find(self) -> dict[str, Find]:
+        return finders(self._args.data / 'weights')
+
+    def real(self, picture: Picture) -> Looked:
+        """A given picture."""
+        return *picture, {name: seek(*picture) for name, seek in self._find.items()}
+
+    def rendered(self, number: int) -> Looked:
+        """A picture by its number."""
+        still = rendered_still(number, self._args.seed, self._cast, self._motions, self._heights,
+                               clean=self._args.clean)
+        return self.real((still.image, still.people))
+
+
+def looked_at(args: argparse.Namespace) -> tuple[list[Looked], list[Looked]]:
+    """Real and rendered pictures, with who is in them and what each detector finds."""
+    real = [(image, people) for _, image, people in real_people(args.data / 'images')]
+    heights = np.array([p.height_px for _, people in real for p in people if p.counts])
+    work = _Work(args, heights)
+    _HERE.append(work)
+    with get_context('fork').Pool(args.jobs) as pool:
+        drawn = pool.map_async(_rendered, range(args.count), chunksize=1)
+        return pool.map(_real, real, chunksize=1), drawn.get()
+
+
+_HERE: list[_Work] = []
+
+
+def _rendered(number: int) -> Looked:
+    return _HERE[0].rendered(number)
+
+
+def _real(picture: Picture) -> Looked:
+    return _HERE[0].real(picture)
+
+
 def main() -> None:
     """Print the table; write figures and pictures where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -176,20 +224,12 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--people', type=int, default=24, help='rendered characters')
     parser.add_argument('--clean', action='store_true', help='without what a sensor does')
+    parser.add_argument('--jobs', type=int, default=2, help='processes')
     parser.add_argument('--output', type=Path, help='folder for results.json and pictures')
     args = parser.parse_args()
-    find = finders(args.data / 'weights')
-    real = [(image, people) for _, image, people in real_people(args.data / 'images')]
-    heights = np.array([p.height_px for _, people in real for p in people if p.counts])
-    stills = list(rendered_stills(args.count, args.seed, characters(args.people, args.seed),
-                                  load_motions(args.data / 'mocap', SPLITS), heights, args.clean))
-    drawn = [(still.image, still.people) for still in stills]
-    found = {name: [seek(*picture) for picture in drawn] for name, seek in find.items()}
-    tallies = {'real': tallied(real, {name: [seek(*picture) for picture in real]
-                                      for name, seek in find.items()}),
-               'rendered': tallied(drawn, found),
-               'rendered, marked as by people': tallied(drawn, found,
-                                                        np.random.default_rng(args.seed))}
+    real, drawn = looked_at(args)
+    tallies = {'real': tallied(real), 'rendered': tallied(drawn),
+               'rendered, marked as by people': tallied(drawn, np.random.default_rng(args.seed))}
     shares = tallies['real']['default'].shares()
     results = {pictures: {name: tally.figures(shares) for name, tally in by_name.items()}
                for pictures, by_name in tallies.items()}
@@ -198,8 +238,8 @@ def main() -> None:
     if args.output:
         args.output.mkdir(parents=True, exist_ok=True)
         (args.output / 'results.json').write_text(json.dumps(results, indent=1))
-        for number, still in enumerate(stills):
-            cv2.imwrite(str(args.output / f'{number:03d}.png'), still.image)
+        for number, (image, *_) in enumerate(drawn):
+            cv2.imwrite(str(args.output / f'{number:03d}.png'), image)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """Rendered pictures like the labelled real ones: people of given heights in furnished rooms."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,25 +36,20 @@ class Still:
     people: list[Person]
 
 
-def rendered_stills(count: int, seed: int, cast: Sequence[Character], motions: Sequence[Motion],
-                    heights_px: Floats, clean: bool = False) -> Iterator[Still]:
-    """Pictures from a seed.
+def rendered_still(number: int, seed: int, cast: Sequence[Character], motions: Sequence[Motion],
+                   heights_px: Floats, *, clean: bool = False) -> Still:
+    """One of any number of pictures.
 
     Args:
-        count: How many.
-        seed: Each picture has its own random numbers, from this and its number.
+        number: Of the picture; it has its own random numbers, from this and the seed.
+        seed: Of all pictures.
         cast: Who may appear.
         motions: What they do.
-        heights_px: Of real people; each picture is taken for a person of one of these heights.
+        heights_px: Of real people; the picture is taken for a person of one of these heights.
         clean: Without what a sensor does.
     """
-    for number in range(count):
-        rng = default_rng([seed, number])
-        yield _still(rng, seed, number, cast, motions, float(rng.choice(heights_px)), clean)
-
-
-def _still(rng: Generator, seed: int, number: int, cast: Sequence[Character],
-           motions: Sequence[Motion], height_px: float, clean: bool) -> Still:
+    rng = default_rng([seed, number])
+    height_px = float(rng.choice(heights_px))
     camera = Camera.from_hfov(*SIZE, float(rng.uniform(55, 80)))
     away = max(camera.focal_px * _TALL_M / height_px * float(rng.uniform(0.85, 1.2)), 1.0)
     room_m = (max(away + float(rng.uniform(1.8, 4.5)), 4.5), float(rng.uniform(5.0, 8.5)))
