@@ -23,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='folder of results.json, results.md and plots')
     parser.add_argument('--split', choices=SPLITS, default='test',
                         help='clips to judge on (default: test, which is never trained on)')
+    parser.add_argument('--no-sweep', action='store_true',
+                        help='do not try other windows and thresholds with the last row')
     parser.add_argument('--seed', type=int, default=0,
                         help='of cameras, errors of the detector and masks (default: 0)')
 
@@ -43,9 +45,9 @@ def run(args: argparse.Namespace) -> None:
     networks = _networks(args.networks)
     args.output.mkdir(parents=True, exist_ok=True)
     scenes = load_test_set(args.data, args.split, args.seed)
-    outcome = ablate(networks, scenes, args.seed)
+    outcome = ablate(networks, scenes, args.seed, sweep=not args.no_sweep)
     command = ('occpose evaluate ablation --data DIR --networks DIR --output DIR '
-               f'--split {args.split} --seed {args.seed}')
+               f'--split {args.split}{" --no-sweep" * args.no_sweep} --seed {args.seed}')
     data = {'split': args.split, 'folder': args.data.resolve().name,
             'frames': int(scenes.valid.sum()), 'sha256': content_sha256(scenes)}
     steps = sorted({trained.system.session.metadata['steps'] for trained in networks})

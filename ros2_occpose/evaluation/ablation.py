@@ -124,21 +124,30 @@ def errors_of(trained: Trained, case: Case, *, threshold: float = THRESHOLD,
                   hidden=case.hidden[counts])
 
 
-def ablate(networks: Sequence[Trained], scenes: Scenes, seed: int) -> Ablation:
-    """Judge every network in both protocols, and the whole system at other settings."""
+def ablate(networks: Sequence[Trained], scenes: Scenes, seed: int, *,
+           sweep: bool = True) -> Ablation:
+    """Judge every network in both protocols, and the last row at other settings.
+
+    Args:
+        networks: Of different rows or seeds, at least one.
+        scenes: The test set.
+        seed: Of masks and guesses.
+        sweep: Whether to try other windows and thresholds.
+    """
     cases = {protocol: case_of(protocol, scenes, seed) for protocol in PROTOCOLS}
     whole = max(networks, key=lambda trained: (list(ROWS).index(trained.row), -trained.seed))
-    sweeps = len(WINDOWS) + len(THRESHOLDS) if whole.aware else len(WINDOWS)
-    with tqdm(total=len(networks) + sweeps, unit='network', disable=None) as bar:
+    windows_tried = WINDOWS if sweep else ()
+    thresholds_tried = THRESHOLDS if sweep and whole.aware else ()
+    rounds = len(networks) + len(windows_tried) + len(thresholds_tried)
+    with tqdm(total=rounds, unit='network', disable=None) as bar:
         def judged(trained: Trained, **settings: float) -> Iterator[tuple[str, Errors]]:
             for protocol, case in cases.items():
                 yield protocol, errors_of(trained, case, **settings)  # type: ignore[arg-type]
             bar.update()
 
         errors = {(t.row, t.seed): dict(judged(t)) for t in networks}
-        windows = {n: _means(dict(judged(whole, window=n))) for n in WINDOWS}
-        thresholds = {b: _means(dict(judged(whole, threshold=b)))
-                      for b in THRESHOLDS} if whole.aware else {}
+        windows = {n: _means(dict(judged(whole, window=n))) for n in windows_tried}
+        thresholds = {b: _means(dict(judged(whole, threshold=b))) for b in thresholds_tried}
     return Ablation(errors=errors, worst=_worst(errors), windows=windows, thresholds=thresholds,
                     removed={b: _removed(cases.values(), b) for b in THRESHOLDS})
 

@@ -142,7 +142,8 @@ def markdown(outcome: Ablation, about: Mapping[str, str]) -> str:
                           'those that err most, aware'),
                          [(protocol, str(w.joints), f'{w.error_mm:.0f}', f'{w.same_mm:.0f}',
                            f'{w.own_mm:.0f}') for protocol, w in outcome.worst.items()])]
-    parts += ['', '## Window and threshold', '', *_sweep_table('frames', outcome.windows)]
+    if outcome.windows:
+        parts += ['', '## Window and threshold', '', *_sweep_table('frames', outcome.windows)]
     if outcome.thresholds:
         parts += ['', *_sweep_table('threshold', outcome.thresholds, outcome.removed)]
     return '\n'.join(parts) + '\n'
@@ -171,7 +172,16 @@ def draw_all(outcome: Ablation, folder: Path) -> None:
     _draw_rows(axes[0], row_scores(outcome))
     _draw_worst(axes[1], outcome)
     figure.savefig(folder / 'ablation.png', dpi=120)
-    figure, axes = plt.subplots(1, 2, figsize=(11, 3.8), layout='constrained', sharey=False)
+    if outcome.windows:
+        _draw_sweeps(outcome, folder)
+    plt.close('all')
+
+
+def _draw_sweeps(outcome: Ablation, folder: Path) -> None:
+    """Error against the length of windows and against the threshold."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.8), layout='constrained')
     for axis, found, label, trained in (
             (axes[0], outcome.windows, 'frames of a window', _TRAINED_FRAMES),
             (axes[1], outcome.thresholds, 'threshold b', THRESHOLD)):
@@ -186,7 +196,6 @@ def draw_all(outcome: Ablation, folder: Path) -> None:
     axes[0].set_xticks(list(outcome.windows), [str(n) for n in outcome.windows])
     axes[0].legend(fontsize=8)
     figure.savefig(folder / 'sweeps.png', dpi=120)
-    plt.close('all')
 
 
 def _draw_rows(axis: Any, scores: Sequence[RowScore]) -> None:
