@@ -127,6 +127,15 @@ def test_the_pins_lie_in_the_ranges_of_the_wheel(wheel, numpy):
             assert pin.version in wanted.specifier, f'{wanted.name}{pin} against {wanted}'
 
 
+def test_standard_parts_are_not_checked_without_an_installation():
+    env = {name: value for name, value in os.environ.items() if name != 'AMENT_PREFIX_PATH'}
+    script = ROOT / 'scripts' / 'check_standard_parts.sh'
+    done = subprocess.run([shutil.which('bash'), script], env=env, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 2
+    assert 'expected a ROS installation, none is sourced; first: source /opt/ros/' in done.stderr
+
+
 def test_an_installation_finds_its_files(installation):
     code = ('import ros2_occpose.resources as r\n'
             'print(r.resource("msg", "Human.msg"), r.resource("config", "fastdds.xml"))')
