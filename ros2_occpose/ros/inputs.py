@@ -1,7 +1,6 @@
 """What arrives: images, each with its CameraInfo and, if wanted, the people found by others."""
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -77,7 +76,7 @@ class Inputs:
         self._with_people = config.use_people_2d and not self._alone
         self.what = 'people_2d' if self._alone else 'images'
         self.newest_info: CameraInfo | None = None
-        self._numbers: deque[tuple[AnyImage, int]] = deque(maxlen=PEOPLE_QUEUE + 1)
+        self._numbers: dict[int, int] = {}       # id() of the last images -> their numbers
         self._last_number = 0                    # of the image delivered last
         self._newest: AnyImage | None = None
         self._delivered: AnyImage | None = None
@@ -172,7 +171,10 @@ class Inputs:
 
     def _on_image(self, image: AnyImage) -> None:
         self.received += 1
-        self._numbers.append((image, self.received))
+        self._numbers.pop(id(image), None)       # of an image that is gone
+        self._numbers[id(image)] = self.received
+        if len(self._numbers) > PEOPLE_QUEUE + 1:
+            del self._numbers[next(iter(self._numbers))]
         self.last_image_s = monotonic()
         if self._newest is not None and stamp_of(image) < stamp_of(self._newest):
             self._forget_after(stamp_of(image))
@@ -211,6 +213,6 @@ class Inputs:
         self._deliver(question)
 
     def _count(self, image: AnyImage) -> None:
-        number = next((n for other, n in self._numbers if other is image), self._last_number + 1)
+        number = self._numbers.get(id(image), self._last_number + 1)
         self.dropped += max(number - self._last_number - 1, 0)
         self._last_number = max(number, self._last_number)

@@ -217,6 +217,7 @@ class PoseNode(LifecycleNode):
     def _pause(self) -> None:
         self._stop()
         self._forget()
+        gc.collect()               # the images that waited, now and not some time
 
     def _stop(self, timeout_s: float | None = None) -> None:
         active, self._active = self._active, None
