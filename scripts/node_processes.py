@@ -15,7 +15,7 @@ from pathlib import Path
 from signal import SIGCONT, SIGTERM, Signals
 
 STOP_S = 2.0            # longest time from a signal to the end
-START_S = 30.0          # longest time until a process says what is expected
+START_S = 60.0          # longest time until a process says what is expected
 ROOT = Path(__file__).resolve().parents[1]
 SAFE_DOMAINS = range(1, 102)      # above, DDS uses ports that Linux hands out to anybody
 SHARED_MEMORY = Path('/dev/shm')

@@ -118,6 +118,12 @@ def test_only_gaps_of_one_publisher_are_missed_images() -> None:
     assert int(missed) == 9
 
 
+def answers_in(seconds: float, watch: Watch) -> int:
+    before = len(watch.answers)
+    time.sleep(seconds)
+    return len(watch.answers) - before
+
+
 def test_a_subscriber_that_hangs_does_not_slow_the_node_down(run: Run, footage: Path,
                                                              tmp_path: Path) -> None:
     node = run(SCRIPTED_NODE, '4', '0.005')
@@ -127,13 +133,12 @@ def test_a_subscriber_that_hangs_does_not_slow_the_node_down(run: Run, footage: 
     with Watch() as watch:
         run(CAMERA, str(footage), '30')
         watch.wait(lambda: len(watch.answers) >= 30, 'answers')
+        usual = answers_in(2.0, watch)
         recorder.send(SIGSTOP)
         time.sleep(1.0)
-        before = len(watch.answers)
-        time.sleep(3.0)
-        answered = len(watch.answers) - before
+        answered = answers_in(2.0, watch)
         recorder.send(SIGCONT)
-    assert answered >= 75, f'{answered} of 90 images'
+    assert answered >= 0.7 * usual, f'{answered} of 60 images, {usual} before'
 
 
 def test_what_a_killed_process_leaves_in_shared_memory_is_removed(run: Run,
