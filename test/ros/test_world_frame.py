@@ -101,8 +101,10 @@ def test_a_moving_camera_puts_people_where_a_still_one_does(pipeline: LivePipeli
     moving = excess(still, world_roots(pipeline, MOVING))
     late = excess(still, world_roots(pipeline, MOVING, late_s=0.08))     # its clock is wrong
     for name, found in (('turning', turning), ('moving', moving), ('late', late)):
-        print(name, np.percentile(found, (50, 95, 100)))
-    assert turning.max() < 1
-    assert np.percentile(moving, 95) < 1         # from elsewhere other joints are hidden at times
-    assert moving.max() < 2
+        print(name, np.percentile(found, (50, 95, 99, 100)).round(2))
+    assert turning.max() < 0.4
+    # From elsewhere somebody is hidden at another time, and takes a second to look as tall again.
+    assert np.percentile(moving, 95) < 0.8
+    assert np.percentile(moving, 99) < 1.1
+    assert moving.max() < 1.5
     assert np.percentile(late, 95) > 1           # so the test would notice
