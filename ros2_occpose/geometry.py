@@ -92,7 +92,8 @@ class Camera:
             rays = cv2.fisheye.undistortPoints(flat, self.k, self.d)
         else:
             until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9)
-            rays = cv2.undistortPointsIter(flat, self.k, self.d, None, None, until)
+            rays = cv2.undistortPointsIter(
+                flat, self.k, self.d, np.eye(3), np.eye(3), until)
         return rays.reshape(np.shape(points_px))
 
     def project(self, points_camera: Floats) -> Floats:

@@ -213,6 +213,11 @@ class People:
 class Detector(Protocol):
     """Finds people in one image."""
 
+    @property
+    def backend(self) -> str:
+        """Which runtime runs it, on what."""
+        ...
+
     def adjust(self, config: DetectionConfig) -> None:
         """Take over the live fields of a configuration."""
         ...
@@ -244,6 +249,11 @@ class Tracker(Protocol):
 
 class Lifter(Protocol):
     """Turns 2D tracks into 3D skeletons; causal: later frames never change an earlier answer."""
+
+    @property
+    def backend(self) -> str:
+        """Which runtime runs it, on what."""
+        ...
 
     def adjust(self, config: LiftingConfig) -> None:
         """Take over the live fields of a configuration."""

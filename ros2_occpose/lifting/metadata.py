@@ -52,7 +52,7 @@ class NetworkMeta:
             return NetworkMeta(
                 system=said['system'],
                 causal={'true': True, 'false': False}[said['causal']],
-                fill={fill: fill for fill in FILLS}[said['fill']],
+                fill=FILLS[FILLS.index(said['fill'])],
                 receptive_field=int(said['receptive_field']),
                 dilations=tuple(int(d) for d in said['dilations'].split(',')),
                 kernel=int(said.get('kernel', '3')),

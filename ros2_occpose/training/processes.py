@@ -53,7 +53,7 @@ class Processes:
         if self.count == 1:
             return network
         if self.device.type == 'cuda':
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         return DistributedDataParallel(network)
 
     def wait(self) -> None:

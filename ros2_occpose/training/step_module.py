@@ -13,8 +13,10 @@ from .calibration import Calibrated
 class StepLayer(nn.Module):
     """A gated convolution on the taps of one frame, batch norm folded into the weights."""
 
-    def __init__(self, layer: GatedConvolution) -> None:
+    def __init__(self, layer: nn.Module) -> None:
         super().__init__()
+        assert isinstance(layer, GatedConvolution)
+        assert layer.gate.bias is not None
         self.feature = fold_norm(layer.feature, layer.norm)
         self.gate = _linear(layer.gate.weight.repeat_interleave(layer.shared, 0),
                             layer.gate.bias.repeat_interleave(layer.shared, 0))

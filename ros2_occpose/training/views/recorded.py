@@ -29,11 +29,11 @@ def recorded_clips(motions: Sequence[Motion], seed: int) -> Clips:
     rows = np.argwhere(scenes.valid.any(-1))                                       # (N, 2)
     there = tuple(rows.T)
     rays, inside = scenes.rays[there], ~scenes.out_of_view[there]
-    seen = np.ones(inside.shape, bool)
+    seen, (frames, joints) = np.ones(inside.shape, bool), inside.shape[1:]
     for n, kind in enumerate(rng.integers(3, size=len(rows))):
         if kind == 1:
             share = float(rng.uniform(0.05, _MOST_HIDDEN))
-            seen[n] = ~random_masks(rng, *inside.shape[1:], share, KERNEL)
+            seen[n] = ~random_masks(rng, frames, joints, share, KERNEL)
         elif kind == 2:
             seen[n] = _seen(scenes, *rows[n])
         if rng.random() < 0.2:
