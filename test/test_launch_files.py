@@ -192,6 +192,23 @@ def test_what_is_given_are_parameters_that_take_it(doubles: None) -> None:
     assert not given, 'no such parameters'
 
 
+def test_the_replay_starts_what_is_planned(doubles: None, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / '0.png'), np.zeros((48, 64, 3), np.uint8))
+    given = {'bag': str(tmp_path), 'output': str(tmp_path / 'out'), 'rate': '2', 'hfov': '70',
+             'namespace': 'robot', 'rviz': 'true'}
+    nodes = list(ours(LAUNCH / 'replay.launch.py', **given))
+    assert [node.named['executable'] for node in nodes] == ['pose_node', 'record_node', 'play_node']
+    assert {node.named['namespace'] for node in nodes} == {'robot'}
+    from ros2_occpose.ros.replay import plan
+    for node, process in zip(nodes, plan(tmp_path, given), strict=True):
+        assert overrides(node) == process.parameters
+        assert dict(node.named['remappings']) == process.remappings
+    assert overrides(nodes[-1])['rate'] == 2.0
+    rviz = [node for node in started(LAUNCH / 'replay.launch.py', **given)
+            if node.named['package'] == 'rviz2']
+    assert overrides(rviz[0]) == {'use_sim_time': True}
+
+
 def test_nothing_is_overridden_unless_it_is_given(doubles: None,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', os.devnull)

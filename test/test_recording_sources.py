@@ -116,6 +116,15 @@ def test_only_the_beginning(tmp_path: Path) -> None:
     assert len(list(source)) == source.length == 5
 
 
+def test_a_part_from_the_middle(tmp_path: Path) -> None:
+    options = SourceOptions(start_s=0.24, seconds=0.4, hfov_deg=60.0)
+    source = open_source(write_video(tmp_path / 'v.avi'), options)
+    frames = list(source)
+    assert [number_of(f.image) for f in frames] == [3, 4, 5, 6, 7]
+    assert [f.stamp_ns for f in frames] == [round(i / FPS * 1e9) for i in range(3, 8)]
+    assert source.length == 5
+
+
 def test_a_static_camera_makes_a_world_with_z_up(tmp_path: Path) -> None:
     options = SourceOptions(camera_height_m=2.5, camera_pitch_deg=20.0)
     source = open_source(write_video(tmp_path / 'v.avi'), options)

@@ -13,7 +13,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
 from ros2_occpose.config import Validated, param
-from ros2_occpose.errors import ConfigError, OccposeError
+from ros2_occpose.errors import ConfigError, InputError, OccposeError
 from ros2_occpose.msg import HumanArray
 from ros2_occpose.recording.bag import BagSource
 from ros2_occpose.recording.messages import camera_info
@@ -94,6 +94,7 @@ class PlayNode(Node):
         if config.lossless:
             self.create_subscription(HumanArray, 'humans', self._on_humans, DEPTH)
         self.sent = self.late = self.refused = self.unanswered = 0
+        self.failed = False
         self._thread = threading.Thread(target=self._play, name='play')
         self._thread.start()
 
@@ -117,6 +118,7 @@ class PlayNode(Node):
                 self._stopping.wait(self._config.linger_s)
                 self._conclude()
         except OccposeError as error:
+            self.failed = True
             self.get_logger().error(str(error))
         finally:
             self.context.try_shutdown()      # ends the process
@@ -152,9 +154,11 @@ class PlayNode(Node):
             if time.monotonic() >= deadline:
                 found = ', '.join(f'{number} to {self.resolve_topic_name(topic)}'
                                   for topic, number in heard.items())
-                self.get_logger().warning(
-                    f'Expected listeners to all topics, and {wanted} to CameraInfo, got {found} '
-                    f'after {self._config.wait_s:g} s; playing nevertheless.')
+                problem = (f'Expected listeners to all topics, and {wanted} to CameraInfo, got '
+                           f'{found} after {self._config.wait_s:g} s')
+                if self._config.lossless:
+                    raise InputError(f'{problem}, or nobody who answers; see what the node says.')
+                self.get_logger().warning(f'{problem}; playing nevertheless.')
                 return True
 
     def _answers_will_come(self) -> bool:
@@ -238,6 +242,9 @@ class PlayNode(Node):
             known = self._changed.wait_for(
                 lambda: image_ns in self._answered or self._stopping.is_set(),
                 self._config.answer_timeout_s)
+        if not known and not self.count_publishers('humans'):
+            raise InputError('Expected an answer to each image, got none, and nobody is there any '
+                             'more to give one; see why the node ended.')
         if not known:
             self.unanswered += 1
             self.get_logger().warning(
@@ -246,8 +253,15 @@ class PlayNode(Node):
 
 
 def main() -> int:
-    """Play until the end, or until told to stop."""
-    return run_node(PlayNode)
+    """Play until the end, or until told to stop; 1 where it could not go on."""
+    nodes: list[PlayNode] = []
+
+    def make_node() -> PlayNode:
+        nodes.append(PlayNode())
+        return nodes[0]
+
+    code = run_node(make_node)
+    return code or int(any(node.failed for node in nodes))
 
 
 if __name__ == '__main__':

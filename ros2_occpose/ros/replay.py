@@ -27,7 +27,7 @@ from ..types import CameraPoseSource
 from .running import use_dds_profile
 
 PACKAGE, NODE = 'ros2_occpose', 'occpose'
-STOP_S = 10.0
+STOP_S, POLL_S = 10.0, 0.2
 PATIENCE_S = 5.0            # for a camera pose that has been sent already
 IMAGE, INFO = '/camera/image', '/camera/camera_info'        # of recordings that name no topics
 
@@ -185,10 +185,20 @@ def main(arguments: list[str] | None = None) -> int:
         *others, player = [_start(stack, process, given, folder) for process in processes]
         for kind in (signal.SIGINT, signal.SIGTERM):
             signal.signal(kind, lambda *_: player.send_signal(signal.SIGINT))
-        code = player.wait()
+        code = _wait(player, others)
         for process in reversed(others):        # the recorder first: it has all by now
-            code = code or _stop(process)
+            code = _stop(process) or code
     return code
+
+
+def _wait(player: subprocess.Popen[bytes], others: list[subprocess.Popen[bytes]]) -> int:
+    """The exit code of the player; without the others there is nothing to play for."""
+    while True:
+        try:
+            return player.wait(POLL_S)
+        except subprocess.TimeoutExpired:
+            if any(process.poll() is not None for process in others):
+                return _stop(player)
 
 
 def _start(stack: ExitStack, process: Process, given: Mapping[str, str],

@@ -334,6 +334,22 @@ def test_the_start_without_launch_is_one_line_where_it_cannot_work(run: Run,
     assert all(f'--{name.replace("_", "-")}' in shown for name in ARGUMENTS)
 
 
+def test_the_end_of_the_node_is_the_end(run: Run, tmp_path: Path) -> None:
+    """A parameter that cannot work: nobody waits for answers for ever."""
+    bag, _ = moving_bag(tmp_path / 'bag', 'pose', frames=3)
+    started = run('-m', 'ros2_occpose.ros.replay', str(bag), '--device', 'abacus')
+    assert started.end() == 2
+    assert 'device expects one of auto, cpu' in started.said
+    assert 'Traceback' not in started.said
+
+
+def test_a_lossless_player_needs_somebody_who_answers(run: Run, tmp_path: Path) -> None:
+    bag, _ = moving_bag(tmp_path / 'bag', 'pose', frames=3)
+    player = play(run, bag, 'lossless:=true', 'wait_s:=0.5')
+    assert player.end() == 1
+    assert 'or nobody who answers' in player.said
+
+
 # --- real pixels, all processes -----------------------------------------------------------------
 
 def test_a_street_twice_through_all_processes(run: Run, shared_data: Path, tmp_path: Path,
