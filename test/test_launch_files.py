@@ -197,7 +197,8 @@ def test_the_replay_starts_what_is_planned(doubles: None, tmp_path: Path) -> Non
     given = {'bag': str(tmp_path), 'output': str(tmp_path / 'out'), 'rate': '2', 'hfov': '70',
              'namespace': 'robot', 'rviz': 'true'}
     nodes = list(ours(LAUNCH / 'replay.launch.py', **given))
-    assert [node.named['executable'] for node in nodes] == ['pose_node', 'record_node', 'play_node']
+    assert [node.named['executable'] for node in nodes] == [
+        'pose_node', 'record_node', 'play_node']
     assert {node.named['namespace'] for node in nodes} == {'robot'}
     from ros2_occpose.ros.replay import plan
     for node, process in zip(nodes, plan(tmp_path, given), strict=True):
