@@ -68,6 +68,8 @@ def main() -> None:
     """Write, read in a process of its own, remove."""
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('--sizes', type=float, nargs='+', default=[0.2, 2.0], metavar='GB')
+    parser.add_argument('--storage', choices=[s.name.lower() for s in StoragePlugin], nargs='+',
+                        default=[s.name.lower() for s in StoragePlugin])
     parser.add_argument('--folder', type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument('--cut', action='store_true', help='cut the last tenth off')
     parser.add_argument('--read', type=Path, help=argparse.SUPPRESS)
@@ -76,7 +78,7 @@ def main() -> None:
         print(read(args.read))
         return
     print('storage  GB   first [s]  all [s]  frames  memory [MB]')
-    for storage in StoragePlugin:
+    for storage in (StoragePlugin[name.upper()] for name in args.storage):
         for size in args.sizes:
             folder = Path(tempfile.mkdtemp(prefix='occpose_bag_', dir=args.folder))
             try:
