@@ -27,16 +27,17 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The processes that the arguments ask for; without RViz the end of one ends them all."""
+    """The processes that the arguments ask for; the end of the player ends them all."""
     given = {name: context.launch_configurations[name] for name in (*ARGUMENTS, *MORE)}
     rviz = given['rviz'].lower() == 'true'
     processes = plan(Path(context.launch_configurations['bag']), given)
-    nodes = [node(process, given, last=not rviz) for process in processes]
+    nodes = [node(process, given, last=process is processes[-1] and not rviz)
+             for process in processes]
     return [*nodes, show(processes[0], given)] if rviz else nodes
 
 
 def node(process: Process, given: dict[str, str], *, last: bool) -> Node:
-    """One node as planned; with `last`, its end is the end of all."""
+    """One node as planned; with `last`, its end is the end."""
     logger = logger_of(given['namespace'], process.name)
     return Node(
         package=PACKAGE, executable=process.executable, name=process.name,
