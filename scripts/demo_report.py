@@ -118,6 +118,8 @@ def main() -> int:
                             pose_topic=args.pose_topic)
     try:
         found = read(args.folder / 'poses.mcap')
+        if args.pose_topic is not None:         # of a replay, which answers every image
+            found.images_ns = [humans.stamp_ns for humans in found.humans]
         if not found.humans or not found.images_ns:
             print(f'error: {len(found.images_ns)} images were played, {len(found.humans)} '
                   'answered; see the log of the node.', file=sys.stderr)
