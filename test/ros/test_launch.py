@@ -138,6 +138,7 @@ def test_ros2_launch_starts_a_node_that_listens_and_stops(
         'autostart', 'pose_queue', 'camera_pose', 'fallback_hfov_deg', 'world_frame')}
     assert given == {'autostart': False, 'pose_queue': 7, 'camera_pose': 'tf',
                      'fallback_hfov_deg': 70.0, 'world_frame': NodeConfig().world_frame}
-    node.stop(signal.SIGINT)
+    node.send(signal.SIGINT)
+    node.end()                                           # of ros2 launch, after that of the node
     assert 'process has finished cleanly' in node.said, node.said
     assert 'Traceback' not in node.said
