@@ -11,7 +11,6 @@ from typing import Protocol, runtime_checkable
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.node import Node
 
@@ -52,7 +51,7 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
     """
     use_dds_profile()
     sys.setswitchinterval(SWITCH_S)
-    rclpy.init(args=arguments)
+    _init(arguments)
     nodes: list[Node] = []
     executor, leaving = SingleThreadedExecutor(), threading.Event()
     watch = threading.Thread(target=_leave_in_time, args=(leaving, nodes), daemon=True)
@@ -67,7 +66,7 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except rclpy_implementation.RCLError:
+    except Exception:
         if rclpy.ok():
             raise              # else it was told to stop in the middle of a callback
     finally:
@@ -84,6 +83,20 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
         # A thread inside a long call of a network cannot be stopped, nor may Python end under it.
         _leave()
     return 0
+
+
+def _init(arguments: Sequence[str] | None) -> None:
+    """Start rclpy so that SIGINT ends the spinning, and nothing in the middle of its work.
+
+    Python's own handler would raise KeyboardInterrupt wherever it finds the main thread, also
+    where rclpy makes messages, which turns it into another error. SIGTERM is heard by rclpy alone.
+    """
+    told = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, lambda number, frame: told.set())
+    rclpy.init(args=arguments)
+    if told.is_set():          # before rclpy could hear it
+        rclpy.try_shutdown()
 
 
 def _hear_no_more() -> None:
