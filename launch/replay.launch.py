@@ -1,5 +1,7 @@
 """Play a bag through the live node: ros2 launch ros2_occpose replay.launch.py bag:=FOLDER."""
 import os
+import sys
+import sysconfig
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -7,7 +9,12 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from ros2_occpose.ros.replay import ARGUMENTS, PACKAGE, Process, logger_of, plan
+
+ENVIRONMENT = os.environ.get('VIRTUAL_ENV')
+if ENVIRONMENT:      # `ros2` runs the Python of the installation; rosbags lies in the environment
+    sys.path.append(sysconfig.get_path('purelib', 'posix_prefix', {'base': ENVIRONMENT}))
+
+from ros2_occpose.ros.replay import ARGUMENTS, PACKAGE, Process, logger_of, plan  # noqa: E402
 
 SHARE = Path(get_package_share_directory(PACKAGE))
 DDS_PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
