@@ -4,7 +4,7 @@
 #
 # Options:
 #   --seconds S         length of the recording (default: 12)
-#   --seed N            another room, other people and paths (default: 6)
+#   --seed N            another room, other people and paths (default: 22)
 #   --output DIR        where the results go (default: out/demo_rendered)
 #   --mocap DIR         motion capture that people walk by (default: mocap in $OCCPOSE_DATA; see
 #                       docs/datasets.md)
@@ -17,7 +17,7 @@ set -eo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cache=${OCCPOSE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/occpose}
-seconds=12 seed=6 output=$root/out/demo_rendered mocap=${OCCPOSE_DATA:+$OCCPOSE_DATA/mocap}
+seconds=12 seed=22 output=$root/out/demo_rendered mocap=${OCCPOSE_DATA:+$OCCPOSE_DATA/mocap}
 
 say() { echo "demo: $*"; }
 fail() { echo "demo: $*" >&2; exit 1; }
