@@ -39,7 +39,8 @@ def ball(centre, rings=160):
                             for pair in ((1, 2), (2, 3))])
     count, vertices = len(normals), np.asarray(centre) + BALL_M * normals
     character = Character(
-        name='ball', offsets=np.zeros((24, 3)), rest_vertices=BALL_M * normals,
+        name='ball', offsets=np.zeros((24, 3)), rest_turns=np.tile(np.eye(3), (24, 1, 1)),
+        rest_vertices=BALL_M * normals,
         rest_normals=normals, bones=np.zeros((count, 4), int), bone_weights=np.eye(4)[[0] * count],
         faces=faces.astype(np.int32), uv=np.zeros((count, 2)),
         texture=np.full((4, 4, 3), 200, np.uint8), body_points=np.zeros((18, 24, 4)),
