@@ -49,6 +49,7 @@ class Trials:
     def endure(self, seconds: float, rate: float) -> Json:
         """Every image is answered or counted, and memory stays flat."""
         with self._node() as node, Watch() as watch:
+            watch.wait_to_hear()
             with self._camera(rate) as camera:
                 watch.wait(lambda: watch.answers, 'first answer', 40)
                 samples = _sampled(node.pid, seconds)

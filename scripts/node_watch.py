@@ -22,6 +22,7 @@ from ros2_occpose.msg import Human, HumanArray, PipelineStats
 from ros2_occpose.ros.conversions import stamp_of
 
 WAIT_S = 20.0
+SETTLE_S = 1.0                   # until the node too has found the listener
 KEPT = 100_000                   # answers: an hour at 30 Hz
 
 
@@ -49,8 +50,9 @@ class Watch:
         self._context = Context()
         self._context.init()
         self.node = Node('watch', context=self._context)
-        self.node.create_subscription(HumanArray, 'humans', self._on_humans, 50)
-        self.node.create_subscription(PipelineStats, 'stats', self._on_stats, 50)
+        self._subscriptions = [
+            self.node.create_subscription(HumanArray, 'humans', self._on_humans, 50),
+            self.node.create_subscription(PipelineStats, 'stats', self._on_stats, 50)]
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
@@ -66,6 +68,11 @@ class Watch:
         self._context.try_shutdown()
         self._thread.join(5)
         self.node.destroy_node()
+
+    def wait_to_hear(self) -> None:
+        """Wait until everything that the node says from now on will arrive."""
+        self.wait(lambda: all(s.get_publisher_count() for s in self._subscriptions), 'discovery')
+        time.sleep(SETTLE_S)
 
     def look(self) -> None:
         """Remember the shapes too; the node makes them only for those who look."""
