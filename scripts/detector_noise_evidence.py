@@ -249,15 +249,15 @@ def habits_table(truth: Truth, errors: Errors, stills: Rows) -> str:
     for name in ('nose', 'eye', 'ear', *PARTS[1:]):
         row: list[object] = [name]
         for error, points, most in sources:
-            up, out, bone, number = _habit(name, error, points, most)
+            up, out, bone, number = habit(name, error, points, most)
             row += [number, f'{up:+.3f}', f'{out:+.3f}', f'{bone:+.3f}']
         rows.append(row)
     columns = ['number', 'up', 'out', 'along']
     return table(['joint', *columns, *(f'stills: {column}' for column in columns)], rows)
 
 
-def _habit(name: str, error: Floats, points: Floats, most: float,
-           ) -> tuple[float, float, float, int]:
+def habit(name: str, error: Floats, points: Floats, most: float,
+          ) -> tuple[float, float, float, int]:
     """Robust fit of errors by trunk, width and bone; left and right together."""
     left, right = COCO17.indices('left_shoulder', 'right_shoulder')
     left_hip, right_hip = COCO17.indices('left_hip', 'right_hip')

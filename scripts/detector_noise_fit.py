@@ -1,6 +1,7 @@
 """Statistics of errors, the same for measured and for simulated ones, and the numbers that fit."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +31,7 @@ _START = {'level_spread': 0.33, 'joint_spread': 0.30, 'hidden_rows': 0.0, 'lost_
 
 FITTED = ('wander', 'jitter', 'offset', 'wrong_limb', 'wrong_joint', 'wrong_size', 'swapped',
           'swapped_arms', 'lost')
+Sample = tuple[Floats, Bools]           # errors and what is stated as seen
 
 
 @dataclass(frozen=True)
@@ -48,20 +50,23 @@ class Statistics:
     lost_s: float           # mean time that they are not
 
 
-def measure(error: Floats, seen: Bools, residual: Floats | None = None) -> dict[str, Statistics]:
-    """Statistics of each part from errors (S, T, 17, 2) at 30 Hz and what is stated as seen.
+def measure(error: Floats, seen: Bools, residual: Floats | None = None,
+            frame_s: float = STEP / FPS) -> dict[str, Statistics]:
+    """Statistics of each part from errors (S, T, 17, 2) and what is stated as seen.
 
     Args:
         error: NaN where nothing is known.
         seen: (S, T, 17)
         residual: Of the truth, (S, T, 17, 2), see `detector_noise_truth`; None: it is exact.
+        frame_s: Time between frames.
     """
     return {part: _statistics(error[:, :, joints], seen[:, :, joints],
-                              None if residual is None else residual[:, :, joints])
+                              None if residual is None else residual[:, :, joints], frame_s)
             for part, joints in OF_PART.items()}
 
 
-def _statistics(error: Floats, seen: Bools, residual: Floats | None) -> Statistics:
+def _statistics(error: Floats, seen: Bools, residual: Floats | None,
+                frame_s: float) -> Statistics:
     size = np.linalg.norm(error, axis=-1)
     known = np.isfinite(size)
     wrong = size > WRONG
@@ -77,8 +82,8 @@ def _statistics(error: Floats, seen: Bools, residual: Floats | None) -> Statisti
         wrong=float((wrong & seen).sum() / known.sum()),
         far=float(((size > 2 * WRONG) & seen).sum() / known.sum()),
         wrong_size=float(np.median(size[wrong])) if wrong.any() else WRONG,
-        wrong_s=_mean_s(wrong, known), lost=float(1 - seen[known].mean()),
-        lost_s=_mean_s(~seen, known))
+        wrong_s=frame_s * _mean_frames(wrong, known), lost=float(1 - seen[known].mean()),
+        lost_s=frame_s * _mean_frames(~seen, known))
 
 
 def autocovariance(error: Floats) -> Floats:
@@ -97,32 +102,41 @@ def _offset(error: Floats) -> float:
     return float(np.mean(median[near] ** 2))
 
 
-def _mean_s(on: Bools, known: Bools) -> float:
+def _mean_frames(on: Bools, known: Bools) -> float:
     """Mean length of the spells in which a joint is `on`, (S, T, J); 0 where there are none."""
-    lengths = _spells_s(on, known)
+    lengths = _spells(on, known)
     return float(lengths.mean()) if len(lengths) else 0.0
 
 
 def spells_s(error: Floats, seen: Bools, *, wrong: bool) -> Floats:
     """Lengths of the spells in which joints are wrong, or else not stated as seen [s]."""
     size = np.linalg.norm(error, axis=-1)
-    return _spells_s(size > WRONG if wrong else ~seen, np.isfinite(size))
+    return _spells(size > WRONG if wrong else ~seen, np.isfinite(size)) * STEP / FPS
 
 
-def _spells_s(on: Bools, known: Bools) -> Floats:
+def _spells(on: Bools, known: Bools) -> Floats:
     """Unknown frames between known ones are left out."""
     lengths: list[Floats] = []
     for row, joint in np.ndindex(on.shape[0], on.shape[2]):
         states = on[row, known[row, :, joint], joint].astype(int)
         edges = np.diff(np.concatenate([[0], states, [0]]))
         lengths.append(np.flatnonzero(edges < 0) - np.flatnonzero(edges > 0))
-    return np.concatenate(lengths) * STEP / FPS
+    return np.concatenate(lengths)
 
 
-def swapped_share(error: Floats, truth: Truth) -> tuple[float, float]:
-    """Share of the frames in which arms, and legs, lie much better on the other side's truth."""
+def sides_of(truth: Truth) -> Floats:
+    """From each joint to that of the other side, at 30 Hz, in heights, (V * P, T, 17, 2)."""
     across = truth.points_px[..., COCO17.mirror, :] - truth.points_px
-    across = (across / truth.height_px[..., None, None]).reshape(truth.rays.shape)[:, ::STEP]
+    return (across / truth.height_px[..., None, None]).reshape(truth.rays.shape)[:, ::STEP]
+
+
+def swapped_share(error: Floats, across: Floats) -> tuple[float, float]:
+    """Share of the frames in which arms, and legs, lie much better on the other side's truth.
+
+    Args:
+        error: (N * S, T, 17, 2) in heights.
+        across: From each joint to that of the other side, (S, T, 17, 2).
+    """
     across = np.repeat(across, len(error) // len(across), 0)
     own, other = (np.minimum(np.linalg.norm(e, axis=-1), .3) for e in (error, error - across))
     shares = []
@@ -167,16 +181,36 @@ def fit(truth: Truth, looks: dict[float, Errors], rounds: int = 10) -> DetectorN
     Fits the tables of the parts and the share of swapped sides, from a start that knows nothing of
     them; what is not fitted is as in `DetectorNoise`, with the spreads that were measured.
     """
-    target = [measure(*measured(errors)) for errors in looks.values()]
-    swaps = np.mean([swapped_share(measured(errors)[0], truth) for errors in looks.values()], 0)
-    noise = replace(DetectorNoise(), **_START)
+    def draw(noise: DetectorNoise) -> list[Sample]:
+        return [simulated(noise, truth, errors, size) for size, errors in looks.items()]
+
+    real = [measured(errors) for errors in looks.values()]
+    return approach([measure(*each) for each in real], [each[0] for each in real],
+                    draw, sides_of(truth), DetectorNoise(), rounds)
+
+
+def approach(target: list[dict[str, Statistics]], errors: list[Floats],
+             draw: Callable[[DetectorNoise], list[Sample]], across: Floats, base: DetectorNoise,
+             rounds: int = 10) -> DetectorNoise:
+    """The noise whose draws have wanted statistics.
+
+    Args:
+        target: What is wanted, of each look.
+        errors: What was measured, of each look, (S, T, 17, 2): for the swapped sides.
+        draw: Errors and what is stated as seen, of each look, at the times of the measured ones.
+        across: From each joint to that of the other side, (S, T, 17, 2).
+        base: Whatever is not fitted.
+        rounds: How often to come closer.
+    """
+    swaps = np.mean([swapped_share(each, across) for each in errors], 0)
+    noise = replace(base, **_START)
     for _ in range(rounds):
-        drawn = [simulated(noise, truth, errors, size) for size, errors in looks.items()]
+        drawn = draw(noise)
         made = [measure(*each) for each in drawn]
         noise = _closer(noise, target, made)
-        share = np.mean([swapped_share(error, truth) for error, _ in drawn], 0)
-        noise = replace(noise, swapped=noise.swapped * float(swaps.sum() / share.sum()),
-                        swapped_arms=float(np.clip(1 - swaps[1] / swaps[0], 0, 1)))
+        share = np.mean([swapped_share(error, across) for error, _ in drawn], 0)
+        noise = replace(noise, swapped=noise.swapped * float(swaps.sum() / max(share.sum(), 1e-4)),
+                        swapped_arms=float(np.clip(1 - swaps[1] / max(swaps[0], 1e-4), 0, 1)))
     return noise
 
 

@@ -25,12 +25,14 @@ from detector_noise_fit import (
     OF_PART,
     STEP,
     WRONG,
+    Sample,
     Statistics,
     autocovariance,
     fit,
     measure,
     measured,
     pooled,
+    sides_of,
     simulated,
     spells_s,
     swapped_share,
@@ -40,11 +42,10 @@ from detector_noise_truth import FPS, SIZES, TRUTH_SHARE, Errors, Truth, errors_
 from ros2_occpose.errors import InputError
 from ros2_occpose.skeleton import COCO17
 from ros2_occpose.training.views.detections import PARTS, DetectorNoise
-from ros2_occpose.types import Bools, Floats
+from ros2_occpose.types import Floats
 
 _SHOWN = ('shoulder', 'wrist', 'ankle')
 _COVERED_SIZE = 0.4
-Sample = tuple[Floats, Bools]           # errors at 30 Hz and what is stated as seen
 
 
 def report(data: Path, output: Path) -> None:
@@ -122,10 +123,10 @@ def errors_table(truth: Truth, looks: dict[float, Errors],
                     for name, sample in samples.items()}}
         tables = {name: measure(*each) for name, each in kinds.items()}
         for part in PARTS:
-            rows += [[part if i == 0 else '', f'{tall:.0f}', name, *_row(each[part])]
+            rows += [[part if i == 0 else '', f'{tall:.0f}', name, *row_of(each[part])]
                      for i, (name, each) in enumerate(tables.items())]
         for name, each in kinds.items():
-            arms, legs = swapped_share(each[0], truth)
+            arms, legs = swapped_share(each[0], sides_of(truth))
             rows.append(['sides swapped', f'{tall:.0f}', name, f'arms {percent(arms, 1)}',
                          f'legs {percent(legs, 1)}', *[''] * 8])
     return table(['part', 'height px', '', '25 %', '50 %', '75 %', '90 %', '95 %', 'moving rms',
@@ -153,7 +154,8 @@ def people_table(truth: Truth, looks: dict[float, Errors]) -> str:
     return table(['', 'joints', '50 %', '90 %', 'moving rms', 'wrong', 'lost'], rows)
 
 
-def _row(each: Statistics) -> list[str]:
+def row_of(each: Statistics) -> list[str]:
+    """Columns of a table of errors."""
     return [*(percent(value) for value in each.total[:5]),
             percent(float(np.sqrt(each.covariance[0]))), percent(each.offset),
             percent(each.wrong, 1), f'{each.wrong_s:.2f}',

@@ -61,7 +61,7 @@ def read_truth(folder: Path) -> Truth:
     points, height, steady = [], [], []
     for camera, (rotation, shift), found in zip(cameras, poses, other, strict=True):
         seen = smooth @ rotation.T + shift
-        height_px = _stature(world)[:, None] * camera.focal_px / np.median(seen[..., 2], -1)
+        height_px = stature(world)[:, None] * camera.focal_px / np.median(seen[..., 2], -1)
         scale = height_px[..., None, None]
         exact, rough = camera.project(seen), camera.project(world @ rotation.T + shift)
         away = np.where(found[..., 2:] > _SURE, found[..., :2] - exact, np.nan)
@@ -72,7 +72,7 @@ def read_truth(folder: Path) -> Truth:
     return Truth(np.array(points), np.array(height), np.array(steady), other, cameras)
 
 
-def _stature(world: Floats) -> Floats:
+def stature(world: Floats) -> Floats:
     """Of people whose joints are (P, T, 17, 3) [m], (P,) [m]."""
     limbs = [np.median(np.linalg.norm(world[:, :, COCO17.index(f'{side}_{a}')]
                                       - world[:, :, COCO17.index(f'{side}_{b}')], axis=-1), axis=1)

@@ -2,23 +2,26 @@
 
     python scripts/measure_detector_noise.py look DATA --output out/noise       # 5 minutes, once
     python scripts/measure_detector_noise.py report DATA --output out/noise     # 1 minute
+    python scripts/measure_detector_noise.py rendered BAGS --output out/noise   # 5 minutes
 
 `look` keeps what detector, tracker and optical flow say of all videos and stills. `report` prints
 the tables of docs/detector-noise.md, draws its picture and writes `noise.yaml`: the fitted numbers
-of ros2_occpose/training/views/detections.py.
+of ros2_occpose/training/views/detections.py. `rendered` does both for a folder of bags of `occpose
+synth`, whose truth is exact, and writes `rendered.md` and `rendered.yaml`.
 """
 from __future__ import annotations
 
 import argparse
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+from detector_noise_rendered import report_rendered
 from detector_noise_report import report
 from detector_noise_truth import SIZES, Truth, covers, read_truth
 from measure_detector import LABELS, detector, video_frames
@@ -30,6 +33,7 @@ from ros2_occpose.detection.duplicates import keypoint_similarity
 from ros2_occpose.errors import InputError
 from ros2_occpose.geometry import Camera
 from ros2_occpose.inference import open_model
+from ros2_occpose.recording.source import SourceOptions, open_source
 from ros2_occpose.skeleton import COCO17
 from ros2_occpose.tracking import load_tracker
 from ros2_occpose.types import Floats, Frame, Image
@@ -49,20 +53,28 @@ _Change = Callable[[Image, int], Image]
 def look_at_video(path: Path, most: int, every: int, size: float,
                   change: _Change | None = None) -> dict[str, Floats]:
     """Each person in each frame: frame, id, points, scores, and visibility after the flow."""
-    models = partial(open_model, device='cpu', threads=1)
-    config = DetectionConfig()
-    detect, visibility = load_detector(config, models), load_visibility(config)
-    tracker = load_tracker(TrackingConfig())
     fps = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS)
+
+    def frames() -> Iterator[tuple[int, Frame]]:
+        for number, full in islice(enumerate(video_frames(path)), 0, most, every):
+            image = full if size == 1 else np.asarray(
+                cv2.resize(full, None, fx=size, fy=size, interpolation=cv2.INTER_AREA), np.uint8)
+            if change is not None:
+                image = change(image.copy(), number)
+            camera = Camera.from_hfov(image.shape[1], image.shape[0], _HFOV_DEG)
+            yield number, Frame(stamp_ns=int(number / fps * 1e9) + 1, image=image, camera=camera)
+
+    return {**watch(frames(), path), 'fps': np.array(fps / every), 'every': np.array(every)}
+
+
+def watch(frames: Iterable[tuple[int, Frame]], path: Path) -> dict[str, Floats]:
+    """The same of numbered frames; `path` is for errors."""
+    config = DetectionConfig()
+    detect = load_detector(config, partial(open_model, device='cpu', threads=1))
+    visibility, tracker = load_visibility(config), load_tracker(TrackingConfig())
     rows = []
-    for number, full in islice(enumerate(video_frames(path)), 0, most, every):
-        image = full if size == 1 else np.asarray(
-            cv2.resize(full, None, fx=size, fy=size, interpolation=cv2.INTER_AREA), np.uint8)
-        if change is not None:
-            image = change(image.copy(), number)
-        camera = Camera.from_hfov(image.shape[1], image.shape[0], _HFOV_DEG)
-        frame = Frame(stamp_ns=int(number / fps * 1e9) + 1, image=image, camera=camera)
-        detections = detect(image)
+    for number, frame in frames:
+        detections = detect(frame.image)
         tracks = visibility.update(tracker.update(detections, frame), frame)
         for row, box in enumerate(tracks.boxes_px):
             same = np.flatnonzero((detections.boxes_px == box).all(1))
@@ -72,8 +84,7 @@ def look_at_video(path: Path, most: int, every: int, size: float,
     if not rows:
         raise InputError(f'Expected people in {path}, got none.')
     names = ('frame', 'id', 'points_px', 'scores', 'visibility')
-    columns = {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True))}
-    return {**columns, 'fps': np.array(fps / every), 'every': np.array(every)}
+    return {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True))}
 
 
 def paint(image: Image, number: int, rectangles: Floats) -> Image:
@@ -157,17 +168,39 @@ def look(data: Path, output: Path) -> None:
     print(f'stills: {len(seen["labels"])} people')
 
 
+def look_at_bags(bags: Path, output: Path) -> dict[Path, dict[str, Floats]]:
+    """The truth of rendered bags and what is seen in them; who was looked at is not again."""
+    truths = sorted(bags.glob('*/truth.npz'))
+    if not truths:
+        raise InputError(f'Expected folders with a bag and its truth.npz in {bags}, got none; '
+                         'make some with `occpose synth`.')
+    output.mkdir(parents=True, exist_ok=True)
+    seen = {}
+    for truth in truths:
+        kept = output / f'rendered_{truth.parent.name}.npz'
+        if not kept.exists():
+            source = open_source(truth.parent, SourceOptions(pose_topic='/camera/pose'))
+            np.savez_compressed(kept, **watch(enumerate(source), truth.parent))
+        with np.load(kept) as content:
+            seen[truth] = dict(content)
+        print(f'{truth.parent.name}: {len(seen[truth]["frame"])} people', flush=True)
+    return seen
+
+
 def main() -> None:
     """Do what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('what', choices=('look', 'report'))
-    parser.add_argument('data', type=Path, help='folder with video/ and images/')
+    parser.add_argument('what', choices=('look', 'report', 'rendered'))
+    parser.add_argument('data', type=Path,
+                        help='folder with video/ and images/, or with rendered bags')
     parser.add_argument('--output', type=Path, required=True)
     args = parser.parse_args()
     # joints that are unknown throughout a sequence stay unknown
     warnings.filterwarnings('ignore', '(All-NaN|Mean of empty)')
     if args.what == 'look':
         look(args.data, args.output)
+    elif args.what == 'rendered':
+        report_rendered(look_at_bags(args.data, args.output), args.output)
     else:
         report(args.data, args.output)
 

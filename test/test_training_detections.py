@@ -11,6 +11,7 @@ from ros2_occpose.skeleton import COCO17
 from ros2_occpose.training.views.detections import (
     HEIGHT_M,
     PARTS,
+    RENDERED_NOISE,
     DetectorNoise,
     ar1,
     detect,
@@ -64,6 +65,20 @@ def test_the_size_of_errors_is_the_measured_one(rng: np.random.Generator,
     wrong = [(size[..., part(name)] > 0.12).mean() for name in ('wrist', 'knee', 'eye')]
     assert wrong[0] > 2 * wrong[1] > 2 * wrong[2]
     assert lost[..., part('wrist')].mean() > 4 * lost[..., part('hip')].mean()
+
+
+def test_rendered_noise_has_the_errors_of_rendered_scenes(rng: np.random.Generator,
+                                                          rays: np.ndarray) -> None:
+    error, lost = errors(rng, rays, replace(RENDERED_NOISE, hidden_rows=0.0))
+    size = np.linalg.norm(error, axis=-1)
+    for name, median in (('shoulder', .0180), ('elbow', .0196), ('wrist', .0257),
+                         ('hip', .0183), ('knee', .0221), ('ankle', .0174)):
+        assert np.median(size[..., part(name)]) == pytest.approx(median, rel=0.35), name
+    usual, _ = errors(rng, rays, replace(DetectorNoise(), hidden_rows=0.0))
+    wrong = [(np.linalg.norm(each, axis=-1)[..., part('wrist')] > 0.06).mean()
+             for each in (error, usual)]
+    assert wrong[0] > 1.5 * wrong[1]                        # 23 and 11 % where it was measured
+    assert lost[..., part('wrist')].mean() > 2 * lost[..., part('elbow')].mean()
 
 
 def test_errors_last_as_long_as_measured(rng: np.random.Generator, rays: np.ndarray) -> None:

@@ -111,6 +111,36 @@ def test_another_run_is_not_continued(tmp_path: Path, cache: Path, channels: int
         run(replace(TINY, **changes), tmp_path, cache, channels=channels)
 
 
+def test_a_run_of_another_noise_is_not_continued(tmp_path: Path, cache: Path) -> None:
+    run(TINY, tmp_path, cache)
+    rendered = task_named('gated_causal', channels=16, noise='rendered')
+    with pytest.raises(ConfigError, match=r'a run of another source: .*choose another --output'):
+        Trainer(rendered, TINY, Path('toys'), tmp_path, cache, processes=ALONE, workers=0)
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    del state['source']                  # as runs were written before there was a choice
+    torch.save(state, tmp_path / CHECKPOINT)
+    assert run(TINY, tmp_path, cache).step == TINY.steps
+    with pytest.raises(ConfigError, match='a run of another source'):
+        Trainer(rendered, TINY, Path('toys'), tmp_path, cache, processes=ALONE, workers=0)
+
+
+def test_the_noise_of_the_clips_can_be_chosen(tmp_path: Path) -> None:
+    real, rendered = (Corpus(walkers(), tmp_path, seed=5, frames=20, source=task_named(
+        'gated', channels=8, noise=noise).source).group(1) for noise in ('real', 'rendered'))
+    np.testing.assert_array_equal(real.joints_camera, rendered.joints_camera)
+    assert len(list(tmp_path.glob('*/00001.npz'))) == 2
+    true = real.joints_camera[:, :, 11:, :2] / real.joints_camera[:, :, 11:, 2:]   # h36m17: arms
+    arms = [5, 7, 9, 6, 8, 10]                                                    # of coco17
+    errors = [np.median(np.linalg.norm(clips.rays[:, :, arms] - true, axis=-1)
+                        / np.linalg.norm(true[:, :, :1] - true[:, :, 3:4], axis=-1))
+              for clips in (real, rendered)]
+    assert errors[1] > 1.15 * errors[0]
+    with pytest.raises(ConfigError, match="Unknown noise 'none'; expected real or rendered"):
+        task_named('gated', channels=8, noise='none')
+    with pytest.raises(ConfigError, match='learns from the noise of real video only'):
+        task_named('occlusion_aware', channels=8, noise='rendered')
+
+
 def test_clips_are_drawn_once_and_the_same_for_all(tmp_path: Path) -> None:
     corpus = Corpus(walkers(), tmp_path, seed=5, frames=20)
     drawn = corpus.group(1)

@@ -29,6 +29,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--without', default='', metavar='PART[,PART...]',
                         help='of occlusion_aware: leave parts out (denoise, aware, symmetry, '
                         'adversary, regularise, augment)')
+    parser.add_argument('--noise', default='real', choices=('real', 'rendered'),
+                        help='of simulated detections: as measured on real video or in rendered '
+                        'scenes (not of occlusion_aware)')
     parser.add_argument('--cache', type=Path,
                         help='folder where drawn clips are kept (default: the cache of models)')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
@@ -53,7 +56,7 @@ def run(args: Namespace) -> None:
         raise ConfigError(f'Expected --steps, --batch and --groups of at least 1, got '
                           f'{args.steps}, {args.batch} and {args.groups}.')
     parts = chosen_parts(args.row, [word for word in args.without.split(',') if word])
-    task = task_named(args.system, channels=args.channels, parts=parts)
+    task = task_named(args.system, channels=args.channels, parts=parts, noise=args.noise)
     config = TrainingConfig(steps=args.steps, batch=args.batch, groups=args.groups, seed=args.seed,
                             frames=args.frames or task.frames)
     cache = args.cache or cache_folder() / 'training'
@@ -72,5 +75,6 @@ def run(args: Namespace) -> None:
 
 def _more(args: Namespace) -> str:
     """The options that are seldom given, as they were typed."""
-    given = {'frames': args.frames, 'row': args.row, 'without': args.without}
+    given = {'frames': args.frames, 'row': args.row, 'without': args.without,
+             'noise': args.noise if args.noise != 'real' else ''}
     return ''.join(f' --{name} {value}' for name, value in given.items() if value)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..types import Floats
 from .fingerprint import code_fingerprint
 from .mocap.motion import Motion
 from .people.bodies import sampling_weights
+from .views.detections import RENDERED_NOISE
 from .views.film import Film, draw_film
 from .views.sequences import Clips, draw_clips
 
@@ -34,6 +36,7 @@ class Source:
 
 
 CLIPS = Source('', Clips, draw_clips)
+RENDERED_CLIPS = Source('rendered-', Clips, partial(draw_clips, noise=RENDERED_NOISE))
 FILM = Source('film-', Film, draw_film)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ..errors import ConfigError
 from ..lifting.network_config import NetworkConfig, OcclusionConfig
+from .corpus import CLIPS, RENDERED_CLIPS
 from .occlusion_rows import Parts
 from .occlusion_task import OcclusionTask
 from .task import LiftingTask, Task, TrajectoryTask
@@ -24,18 +25,21 @@ _TASKS: dict[str, Task] = {
         network=NetworkConfig(system='trajectory', causal=False, fill='interpolate')),
 }
 SYSTEMS = tuple(_TASKS)
+_CLIPS = {'real': CLIPS, 'rendered': RENDERED_CLIPS}
 
 
-def task_named(name: str, *, channels: int, parts: Parts | None = None) -> Task:
+def task_named(name: str, *, channels: int, parts: Parts | None = None,
+               noise: str = 'real') -> Task:
     """The task of a system at a width.
 
     Args:
         name: Of the system.
         channels: Width.
         parts: Which parts of an occlusion-aware system are there; by default all.
+        noise: Of the simulated detector: `real` or `rendered`.
 
     Raises:
-        ConfigError: There is no such system, or it has no such parts.
+        ConfigError: There is no such system, or it has no such parts or noise.
     """
     if name not in _TASKS:
         raise ConfigError(f'Unknown system {name!r}; expected one of {", ".join(SYSTEMS)}.')
@@ -45,4 +49,12 @@ def task_named(name: str, *, channels: int, parts: Parts | None = None) -> Task:
             raise ConfigError(f'Expected occlusion_aware or occlusion_aware_causal with --row or '
                               f'--without, got {name}.')
         task = task.with_parts(parts)
+    if isinstance(task, OcclusionTask):
+        if noise != 'real':
+            raise ConfigError(f'Expected another system with --noise {noise}, got {name}, which '
+                              'learns from the noise of real video only.')
+    elif noise not in _CLIPS:
+        raise ConfigError(f'Unknown noise {noise!r}; expected {" or ".join(_CLIPS)}.')
+    else:
+        task = replace(task, source=_CLIPS[noise])  # type: ignore[type-var]
     return replace(task, network=replace(task.network, channels=channels))  # type: ignore[type-var]

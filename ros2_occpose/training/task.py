@@ -60,7 +60,6 @@ class Task(Protocol):
 class _OfClips:
     """Looks at clips in one way, and at held-out people as at others."""
 
-    source = CLIPS
     views = 1
 
     def prepare(self, clips: Clips, view: int = 0) -> Mapping[str, NDArray[Any]]:
@@ -80,6 +79,7 @@ class LiftingTask(_OfClips):
     occlusion: float = 0.5          # share of the clips in which joints are hidden
     error: str = 'mpjpe_mm'
     frames: int = 243               # as many as the network remembers
+    source: Source = CLIPS
 
     def build(self) -> nn.Module:
         """The network of the system."""
@@ -109,6 +109,7 @@ class TrajectoryTask(_OfClips):
     network: NetworkConfig
     error: str = 'root_mm'
     frames: int = 243
+    source: Source = CLIPS
 
     def build(self) -> nn.Module:
         """The network of the system."""

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..errors import ConfigError, DataError
 from ..lifting.normalise import VERSION
 from ..recording.machine import source_commit
-from .corpus import GROUP, Corpus
+from .corpus import GROUP, RENDERED_CLIPS, Corpus
 from .mocap.motion import load_motions
 from .processes import Processes
 from .task import Parts, Task
@@ -182,12 +182,16 @@ class Trainer:
             'weights': self.network.state_dict(), 'optimiser': self.optimiser.state_dict(),
             'network': self.task.network.as_dict(), 'config': asdict(self.config),
             'step': self.step, 'elapsed_s': self.elapsed_s, 'best': self.best,
-            'error': self.task.error, 'history': self.history, 'normalisation': VERSION,
+            'source': self.task.source.prefix, 'error': self.task.error,
+            'history': self.history, 'normalisation': VERSION,
         })
 
     def _resume(self, path: Path) -> None:
         state = load_checkpoint(path)
-        wanted = {'network': self.task.network.as_dict(), 'config': asdict(self.config)}
+        wanted = {'network': self.task.network.as_dict(), 'config': asdict(self.config),
+                  'source': self.task.source.prefix}
+        # runs that do not say learnt from the noise of real video
+        state.setdefault('source', self.task.source.prefix.removeprefix(RENDERED_CLIPS.prefix))
         for name, value in wanted.items():
             if state[name] != value:
                 raise ConfigError(f'{path} is a run of another {name}: expected {value}, got '

@@ -48,13 +48,14 @@ class Clips:
 
 
 def draw_clips(
-    rng: Generator, motions: Sequence[Motion], weights: Floats, batch: int, frames: int
+    rng: Generator, motions: Sequence[Motion], weights: Floats, batch: int, frames: int,
+    noise: DetectorNoise = DEFAULT_NOISE,
 ) -> Clips:
     """People in front of moving cameras, detected with errors and hidden in all ways."""
     body = draw_bodies(rng, motions, weights, batch, frames)
     cameras = draw_cameras(rng, _mean_of(body, slice(_J))[:, :, 0].astype(float))
     body_camera = cameras.to_camera(body.astype(float))                            # (B, T, 18, 3)
-    rays, detected = observe(rng, body_camera, cameras.half_view)
+    rays, detected = observe(rng, body_camera, cameras.half_view, noise)
     middle = _mean_of(body_camera, _MIDDLE)
     kinds = draw_kinds(rng, batch)
     seen = detected & ~draw_masks(rng, kinds, (body_camera[:, :, :_J] - middle)[..., :2])
