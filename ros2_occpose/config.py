@@ -109,6 +109,10 @@ class TrackingConfig(Validated):
     max_gap_outside_s: float = param(
         1.0, 'The same for somebody who has left the image; never longer than '
         '`tracking.max_gap_s`.', unit='s', ge=0, le=30, live=True)
+    remember_s: float = param(
+        10.0, 'How long somebody whose id has ended is remembered by the colours of the clothes; '
+        'who comes back in that time gets the same id. 0: never.', unit='s', ge=0, le=600,
+        live=True)
     min_hits: int = param(
         3, 'Detections needed before a person is believed (TRACKED instead of TENTATIVE).',
         ge=1, le=30, live=True)

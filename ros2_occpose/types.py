@@ -127,7 +127,7 @@ class Detections:
 class Tracks:
     """People followed over time, as they stand in this frame; always coco17."""
 
-    ids: Ints               # (N,) from 1 up, never reused
+    ids: Ints               # (N,) from 1 up, never given to anybody else
     states: Ints            # (N,) TrackState
     boxes_px: Floats        # (N, 4) x0 y0 x1 y1, measured or predicted
     keypoints_px: Floats    # (N, 17, 2) measured where visibility > 0, else predicted; finite

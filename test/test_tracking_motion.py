@@ -74,7 +74,7 @@ def test_covariance_is_honest_about_people_who_move_as_modelled(rng):
 
 def first(scene: Scene) -> tuple:
     moment = scene.moment(0)
-    return moment, look(moment.detections, moment.frame.camera, 0.3)
+    return moment, look(moment.detections, moment.frame, 0.3)
 
 
 @pytest.mark.parametrize('facing', [0, 45, 90, 180])
@@ -95,7 +95,7 @@ def test_half_a_body_tells_the_distance_too():
     scores = moment.detections.scores.copy()
     scores[:, 11:] = 0
     upper = type(moment.detections)(**{**vars(moment.detections), 'scores': scores})
-    half = look(upper, moment.frame.camera, 0.3)
+    half = look(upper, moment.frame, 0.3)
     assert half.depth[0] == pytest.approx(seen.depth[0], rel=0.25)
     assert half.relative_std[0] > seen.relative_std[0]
     metres = (half.centre[0] - seen.centre[0]) * seen.depth[0]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from ..types import Floats, Ints
+from .appearance import colour_likeness
 from .population import Outlook, shift
 from .sighting import FIRMNESS, Sightings
 
@@ -18,6 +19,8 @@ _TOLERANCE = 0.12 / np.sqrt(FIRMNESS)   # of a joint that moves with its person 
 _STRANGE = 4.0        # surprise at which a detection is rather somebody else [nats] ...
 _DOUBT = 2.0          # ... and for people of whom little is known
 _JOINTS, _BOXES = 2.0, 1.0              # surprise of joints, boxes not alike at all [nats]
+_COLOURS = 3.0        # ... and of clothes, beyond what light and folds change
+_USUAL = 0.75         # likeness of clothes that is nothing to be surprised at
 _OVERLAP = 0.3        # likeness that a doubtful detection must have
 _SAME = 0.7           # likeness of the joints of two sightings of one person ...
 _SAME_BOX = 0.5       # ... and the overlap of their boxes
@@ -70,7 +73,10 @@ def compare(outlook: Outlook, seen: Sightings) -> tuple[Floats, Floats]:
     boxes = box_overlap(outlook.points[:, 17:], seen.points[:, 17:])
     joints = joint_likeness(outlook.points[:, :17], seen.points[:, :17], seen.visibility, scale)
     joints = np.where(seen.visibility.any(1), joints, boxes)
-    return surprise + _JOINTS * (1 - joints) + _BOXES * (1 - boxes), np.maximum(joints, boxes)
+    dressed = colour_likeness(outlook.colours, seen.colours)
+    strange = np.nan_to_num(np.maximum(_USUAL - dressed, 0) / _USUAL)
+    surprise += _JOINTS * (1 - joints) + _BOXES * (1 - boxes) + _COLOURS * strange
+    return surprise, np.maximum(joints, boxes)
 
 
 def joint_likeness(expected: Floats, seen: Floats, visibility: Floats, scale: Floats) -> Floats:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Floats, Ints
+from ..types import Bools, Floats, Ints
 from . import motion
+from .appearance import COLOURS, blended
 from .rows import Rows
 from .sighting import ADULT, FIRMNESS, Sightings
 
 _SHAPE_S = 0.1           # time over which a person's shape is averaged
 _CONFIDENCE_S = 0.3      # the same of the detector's confidence
+_COLOURS_S = 1.0         # and of the colours
 _WHOLE = 0.6             # share of the body that must be seen for the box to be that of the body
 _NEAR = 0.1              # least distance in front of the camera that is projected [m]
 
@@ -29,13 +31,16 @@ class Population(Rows):
     mean: Floats            # (N, 6) position of the middle of the trunk and its velocity
     covariance: Floats      # (N, 6, 6)
     shape: Floats           # (N, 19, 3) joints and two box corners around the position [m]
+    colours: Floats         # (N, COLOURS) of their clothes; NaN where unknown
+    settled: Bools          # (N,) whether it is settled if this is somebody who came back
 
     @staticmethod
     def nobody() -> Population:
         """N = 0."""
         return Population(ids=np.zeros(0, int), hits=np.zeros(0, int), unseen_s=np.zeros(0),
                           merged_s=np.zeros(0), score=np.zeros(0), mean=np.zeros((0, 6)),
-                          covariance=np.zeros((0, 6, 6)), shape=np.zeros((0, 19, 3)))
+                          covariance=np.zeros((0, 6, 6)), shape=np.zeros((0, 19, 3)),
+                          colours=np.zeros((0, COLOURS)), settled=np.zeros(0, bool))
 
     def after(self, dt_s: float, agility: Floats) -> Population:
         """Everybody `dt_s` later, going on as they went."""
@@ -58,6 +63,7 @@ class Outlook(Rows):
     depth: Floats           # (N,) [m]
     lateral: Floats         # (N, 2, 2) covariance of the centre beside its ray [m^2]
     relative: Floats        # (N,) variance of the depth, as a share of its square
+    colours: Floats         # (N, COLOURS)
 
 
 def expect(people: Population, anchor_from_camera: Floats) -> Outlook:
@@ -73,7 +79,7 @@ def expect(people: Population, anchor_from_camera: Floats) -> Outlook:
     spread = rotation.T @ people.covariance[:, :3, :3] @ rotation                   # (N, 3, 3)
     return Outlook(points=points[..., :2] / np.maximum(points[..., 2:], _NEAR), centre=centre,
                    depth=depth, lateral=beside @ spread @ beside.transpose(0, 2, 1),
-                   relative=spread[:, 2, 2] / depth ** 2)
+                   relative=spread[:, 2, 2] / depth ** 2, colours=people.colours)
 
 
 def shift(outlook: Outlook, seen: Sightings) -> Floats:
@@ -101,7 +107,8 @@ def corrected(people: Population, seen: Sightings, centre: Floats, anchor_from_c
     score = people.score + _gain(dt_s, _CONFIDENCE_S) * (seen.score - people.score)
     return replace(people, hits=people.hits + 1, unseen_s=np.zeros(len(people)), mean=mean,
                    covariance=covariance, score=score,
-                   shape=people.shape + gain[..., None] * (measured - people.shape))
+                   shape=people.shape + gain[..., None] * (measured - people.shape),
+                   colours=blended(people.colours, seen.colours, _gain(dt_s, _COLOURS_S)))
 
 
 def newcomers(seen: Sightings, first_id: int, anchor_from_camera: Floats) -> Population:
@@ -114,7 +121,8 @@ def newcomers(seen: Sightings, first_id: int, anchor_from_camera: Floats) -> Pop
     return Population(ids=np.arange(first_id, first_id + n), hits=np.ones(n, int),
                       unseen_s=np.zeros(n), merged_s=np.zeros(n), score=seen.score.copy(),
                       mean=mean, covariance=covariance,
-                      shape=shape @ anchor_from_camera[:3, :3].T)
+                      shape=shape @ anchor_from_camera[:3, :3].T, colours=seen.colours,
+                      settled=np.zeros(n, bool))
 
 
 def _placed(seen: Sightings, centre: Floats,

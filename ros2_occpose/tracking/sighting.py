@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..geometry import Camera
 from ..skeleton import COCO17, convert
-from ..types import Detections, Floats
+from ..types import Detections, Floats, Frame
+from .appearance import describe
 from .rows import Rows
 from .view import rays_of
 
@@ -55,14 +55,16 @@ class Sightings(Rows):
     depth: Floats           # (N,) [m]
     lateral_std: Floats     # (N,) of the centre [m]
     relative_std: Floats    # (N,) of the depth, as a share of it
+    colours: Floats         # (N, COLOURS) of their clothes; NaN where unknown
 
 
-def look(detections: Detections, camera: Camera, min_visibility: float) -> Sightings:
+def look(detections: Detections, frame: Frame, min_visibility: float) -> Sightings:
     """Sightings of all detections that have a finite box or some seen joints."""
     boxes, keypoints, visibility = _clean(detections, min_visibility)
     usable = np.isfinite(boxes).all(1)
     boxes, keypoints, visibility = boxes[usable], keypoints[usable], visibility[usable]
-    points = rays_of(camera, np.concatenate([keypoints, boxes.reshape(-1, 2, 2)], 1))  # (N, 19, 2)
+    corners = boxes.reshape(-1, 2, 2)
+    points = rays_of(frame.camera, np.concatenate([keypoints, corners], 1))           # (N, 19, 2)
     weights = visibility * FIRMNESS                                                   # (N, 17)
     centre, depth, relative_std = _locate(points, weights)
     lateral_std = np.hypot(_SWAY_STD, _POSTURE_STD / np.sqrt(np.maximum(weights.sum(1), 0.1)))
@@ -70,7 +72,7 @@ def look(detections: Detections, camera: Camera, min_visibility: float) -> Sight
     return Sightings(
         boxes_px=boxes, keypoints_px=keypoints, visibility=visibility, score=score, points=points,
         weights=weights, centre=centre, depth=depth, lateral_std=lateral_std,
-        relative_std=relative_std)
+        relative_std=relative_std, colours=describe(frame.image, keypoints, visibility > 0))
 
 
 def _locate(points: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:

@@ -10,6 +10,7 @@ from ..config import TrackingConfig
 from ..errors import InputError
 from ..geometry import Camera, invert, se3
 from ..types import Detections, Floats, Frame, Ints, Tracks, TrackState
+from .absent import NO_ONE
 from .association import associate, coincident, joint_likeness, repeated
 from .egomotion import ImageMotion
 from .population import Outlook, Population, corrected, expect, newcomers, shift
@@ -44,6 +45,7 @@ class PeopleTracker:
     def reset(self) -> None:
         """Forget everybody; later people get new ids."""
         self._people = Population.nobody()
+        self._absent = NO_ONE
         self._stamp_ns: int | None = None
         self._camera: Floats = np.eye(4)      # anchor_from_camera
         self._camera_known = False
@@ -63,7 +65,7 @@ class PeopleTracker:
         self._move_camera(frame, dt_s)
         people = self._people.after(dt_s, self._agility())
         outlook = expect(people, self._camera)
-        seen = look(detections, frame.camera, self._config.min_visibility)
+        seen = look(detections, frame, self._config.min_visibility)
         seen = seen[~repeated(seen)]
         confident = seen.score >= self._config.confident_score
         view = self._view_of(frame.camera)
@@ -79,6 +81,10 @@ class PeopleTracker:
             self._next_id += len(born)
             chosen = np.concatenate([chosen, born])
             ended = np.concatenate([ended, np.zeros(len(born), bool)])
+        people, order = self._recognise(people, chosen, dt_s)
+        chosen, ended = chosen[order], ended[order]
+        if ended.any():
+            self._absent = self._absent.joined_by(people[ended & self._believed(people)])
         self._people = people[~ended] if ended.any() else people
         return self._report(people, seen, chosen, ended, view)
 
@@ -110,6 +116,7 @@ class PeopleTracker:
         way = np.linalg.norm(moved[:3, 3])
         if not self._camera_known or way > _JUMP_M_S * dt_s or turned > _JUMP_RAD_S * dt_s:
             self._people = self._people.in_frame(world_from_camera @ invert(self._camera))
+            self._absent = self._absent.in_frame(world_from_camera @ invert(self._camera))
         self._camera = np.array(world_from_camera, float)
         self._camera_known = True
 
@@ -129,7 +136,7 @@ class PeopleTracker:
                 limit_s: Floats, dt_s: float) -> Ints:
         """Index of each person's detection, -1 for none, (N,)."""
         alive = people.unseen_s <= np.maximum(limit_s, min(_MISSED * dt_s, _BRIDGE_S))
-        established = people.hits >= self._config.min_hits
+        established = self._believed(people)
         chosen = np.full(len(people), -1)
         chosen[alive] = associate(outlook[alive], seen, established[alive], confident)
         return chosen
@@ -143,6 +150,30 @@ class PeopleTracker:
         centre = outlook.centre + shift(outlook, matched)[each, each]               # (n, 2)
         told = corrected(people[rows], matched, centre, self._camera, dt_s)
         return people.with_rows(rows, told)
+
+    def _recognise(self, people: Population, chosen: Ints,
+                   dt_s: float) -> tuple[Population, Ints]:
+        """Who is seen well for the first time, and was here before, gets the id of before.
+
+        Returns:
+            The people in the order of their ids, and where each has been in `people`.
+        """
+        self._absent = self._absent.later(dt_s, self._config.remember_s)
+        here = (chosen >= 0) & self._believed(people)
+        new = np.flatnonzero(here & ~people.settled & np.isfinite(people.colours).any(1))
+        others = people[here & people.settled]
+        who = self._absent.recognised(people[new], others, self._camera)
+        ids, settled = people.ids.copy(), people.settled.copy()
+        settled[new] = True
+        back, who = new[who >= 0], who[who >= 0]
+        ids[back] = self._absent.people.ids[who]
+        self._absent = self._absent.without(who)
+        order = np.argsort(ids)
+        return replace(people, ids=ids, settled=settled)[order], order
+
+    def _believed(self, people: Population) -> Mask:
+        believed: Mask = people.hits >= self._config.min_hits
+        return believed
 
     def _merge(self, people: Population, chosen: Ints, dt_s: float) -> Population:
         """Count how long people have been where an older one is, with one detection for both."""
@@ -163,7 +194,7 @@ class PeopleTracker:
         visibility[hit] = seen.visibility[chosen[hit]]
         boxes[hit] = seen.boxes_px[chosen[hit]]
         keypoints[visibility > 0] = seen.keypoints_px[chosen[hit]][visibility[hit] > 0]
-        believed = people.hits >= config.min_hits
+        believed = self._believed(people)
         states = np.where(hit, TrackState.TRACKED, TrackState.OCCLUDED)
         states = np.where(believed, states, TrackState.TENTATIVE)
         states = np.where(ended, TrackState.LOST, states)
