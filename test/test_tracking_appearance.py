@@ -110,4 +110,6 @@ def test_colours_need_a_trunk_of_some_size_inside_the_image():
         assert np.isnan(colour_likeness(whole, nothing)).all()
         np.testing.assert_array_equal(blended(whole, nothing, 0.5), whole)
         np.testing.assert_array_equal(blended(nothing, whole, 0.5), whole)
-    assert np.isnan(describe(np.zeros((0, 0, 3), np.uint8), person[None], seen)).all()
+    grey = np.repeat(image[..., :1], 3, axis=2)
+    for useless in (np.zeros((0, 0, 3), np.uint8), np.full_like(image, 90), grey):
+        assert np.isnan(describe(useless, person[None], seen)).all()

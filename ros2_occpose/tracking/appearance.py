@@ -15,12 +15,18 @@ from ..types import Bools, Floats, Image
 _SHOULDERS, _HIPS, _KNEES = (COCO17.indices(f'left_{part}', f'right_{part}')
                              for part in ('shoulder', 'hip', 'knee'))
 _TRUNK = np.concatenate([_SHOULDERS, _HIPS])
-_EDGES = (np.array([0, 30, 50, 70, 90, 120, 150, 180, 256]),        # L of 8-bit CIELAB
-          np.array([0, 112, 120, 125, 131, 136, 144, 256]))         # a and b around 128
-_BINS = len(_EDGES[0]) - 1 + 2 * (len(_EDGES[1]) - 1)
-COLOURS = 2 * _BINS            # of the trunk and of the thighs
+_EDGES = ((30, 50, 70, 90, 120, 150, 180),        # L of 8-bit CIELAB
+          (112, 120, 125, 131, 136, 144),         # a
+          (112, 120, 125, 131, 136, 144))         # b
+_SIZES = [len(edges) + 1 for edges in _EDGES]
+_BINS = sum(_SIZES)
+# which bin of a histogram each value of each channel belongs to, (256, 3)
+_BIN = np.stack([np.digitize(np.arange(256), edges) + sum(_SIZES[:channel])
+                 for channel, edges in enumerate(_EDGES)], -1)
+COLOURS = 2 * _BINS         # of the trunk and of the thighs
 _LEAST_PX = 24.0            # a trunk less tall than this has no colours
 _ACROSS, _DOWN = np.linspace(0.15, 0.85, 6), np.linspace(0.1, 0.9, 8)
+_THIGH = np.array([[-0.06, 0.0], [0.06, 0.0]])      # its sides, in heights of the trunk
 
 
 def describe(image: Image, keypoints_px: Floats, visible: Bools) -> Floats:
@@ -32,45 +38,48 @@ def describe(image: Image, keypoints_px: Floats, visible: Bools) -> Floats:
         visible: Which of them are seen, (N, 17).
     """
     out = np.full((len(visible), 2, _BINS), np.nan)
-    if image.size == 0:
-        return out.reshape(-1, COLOURS)
-    for row, (points, seen) in enumerate(zip(keypoints_px, visible)):
-        tall = np.linalg.norm(points[_SHOULDERS].mean(0) - points[_HIPS].mean(0))
-        if not seen[_TRUNK].all() or tall < _LEAST_PX:
-            continue
-        out[row, 0] = _colours(image, _between(points[_SHOULDERS], points[_HIPS]))
-        if seen[_KNEES].all():
-            legs = [_between(points[[hip, hip]] + ((-0.06 * tall, 0), (0.06 * tall, 0)),
-                             points[[knee, knee]] + ((-0.06 * tall, 0), (0.06 * tall, 0)))
-                    for hip, knee in zip(_HIPS, _KNEES)]
-            out[row, 1] = _colours(image, np.concatenate(legs))
+    if image.size and len(visible):
+        shoulders, hips = keypoints_px[:, _SHOULDERS], keypoints_px[:, _HIPS]
+        tall = np.linalg.norm(shoulders.mean(1) - hips.mean(1), axis=-1)      # (N,)
+        shown = np.flatnonzero(visible[:, _TRUNK].all(1) & (tall >= _LEAST_PX))
+        out[shown, 0] = _histograms(image, _between(shoulders[shown], hips[shown]))
+        shown = shown[visible[shown][:, _KNEES].all(1)]
+        sides = tall[shown, None, None] * _THIGH                              # (n, 2, 2)
+        thighs = [_between(keypoints_px[shown, hip, None] + sides,
+                           keypoints_px[shown, knee, None] + sides)
+                  for hip, knee in zip(_HIPS, _KNEES)]
+        out[shown, 1] = _histograms(image, np.concatenate(thighs, 1))
     return out.reshape(-1, COLOURS)
 
 
 def _between(top: Floats, bottom: Floats) -> Floats:
-    """A grid of points (K, 2) between two points above (2, 2) and two below (2, 2)."""
-    rows = top + _DOWN[:, None, None] * (bottom - top)                        # (8, 2, 2)
-    grid = rows[:, :1] + _ACROSS[:, None] * (rows[:, 1:] - rows[:, :1])       # (8, 6, 2)
-    return grid.reshape(-1, 2)
+    """Grids of points (n, K, 2) between two points above and two below, (n, 2, 2) each."""
+    rows = top[:, None] + _DOWN[:, None, None] * (bottom - top)[:, None]      # (n, 8, 2, 2)
+    grid = rows[:, :, :1] + _ACROSS[:, None] * (rows[:, :, 1:] - rows[:, :, :1])
+    return grid.reshape(len(top), len(_DOWN) * len(_ACROSS), 2)
 
 
-def _colours(image: Image, points: Floats) -> Floats:
-    """Histogram of the colours at points (K, 2) [px], (_BINS,).
+def _histograms(image: Image, points: Floats) -> Floats:
+    """Histograms (n, _BINS) of the colours at points (n, K, 2) [px].
 
-    NaN if most are outside, or if all are of one colour to the bit: no sensor sees clothes so.
+    NaN if most points are outside, if all are of one colour to the bit (no sensor sees clothes
+    so), or all without colour (a monochrome camera: people are too alike in grey).
     """
     height, width = image.shape[:2]
     at = np.rint(points).astype(int)
-    at = at[((at >= 0) & (at < (width, height))).all(1)]
-    if len(at) < len(points) / 2:
-        return np.full(_BINS, np.nan)
-    colours = image[at[:, 1], at[:, 0]]                                       # (K, 3)
-    if (colours == colours[0]).all():
-        return np.full(_BINS, np.nan)
-    lab = cv2.cvtColor(colours[None], cv2.COLOR_BGR2LAB)[0]
-    parts = [np.histogram(lab[:, channel], edges)[0]
-             for channel, edges in enumerate((_EDGES[0], _EDGES[1], _EDGES[1]))]
-    return np.concatenate(parts) / len(at)
+    inside = ((at >= 0) & (at < (width, height))).all(-1)                     # (n, K)
+    at = np.clip(at, 0, (width - 1, height - 1))
+    colours = image[at[..., 1], at[..., 0]]                                   # (n, K, 3)
+    if not colours.size:
+        return np.full((len(points), _BINS), np.nan)
+    useless = ((inside.mean(1) < 0.5) | (colours == colours[:, :1]).all((1, 2))
+               | (colours == colours[..., :1]).all((1, 2)))
+    lab = cv2.cvtColor(colours, cv2.COLOR_BGR2LAB)
+    cell = _BIN[lab, np.arange(3)] + _BINS * np.arange(len(points))[:, None, None]
+    weight = np.repeat(inside, 3)
+    counts = np.bincount(cell.ravel(), weight, minlength=_BINS * len(points))
+    share = counts.reshape(-1, _BINS) / np.maximum(inside.sum(1), 1)[:, None]
+    return np.where(useless[:, None], np.nan, share)
 
 
 def colour_likeness(a: Floats, b: Floats) -> Floats:
