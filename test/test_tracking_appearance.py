@@ -8,7 +8,9 @@ from scene import VGA, Moment, behind_pillar, crossing, make_scene
 from tracked import ids_of
 from walker import Walker
 
+from ros2_occpose.config import TrackingConfig
 from ros2_occpose.skeleton import COCO17
+from ros2_occpose.tracking import load_tracker
 from ros2_occpose.tracking.appearance import COLOURS, blended, colour_likeness, describe
 
 RED, BLUE, GREEN = (40, 40, 190), (190, 90, 40), (60, 150, 60)     # BGR
@@ -55,6 +57,17 @@ def test_without_memory_or_without_images_it_is_somebody_new():
     assert ids_of(dressed(leaves_and_returns(), [RED]), remember_s=0.0)[0][-1] != 1
     assert ids_of(dressed(leaves_and_returns(), [RED]), remember_s=AWAY_S / 2)[0][-1] != 1
     assert ids_of(leaves_and_returns())[0][-1] != 1
+
+
+@pytest.mark.parametrize(('at_first', 'later', 'same'), [(10.0, 0.0, False), (1.0, 10.0, True)])
+def test_the_memory_is_live(at_first, later, same):
+    moments = dressed(leaves_and_returns(), [RED])
+    tracker = load_tracker(TrackingConfig(remember_s=at_first))
+    for k, moment in enumerate(moments):
+        if k == len(moments) // 4:          # before anybody is gone
+            tracker.adjust(TrackingConfig(remember_s=later))
+        tracks = tracker.update(moment.detections, moment.frame)
+    assert (tracks.ids.tolist() == [1]) == same
 
 
 def test_a_stranger_gets_an_id_of_his_own():
