@@ -10,7 +10,7 @@ def test_crowds(camera):
     total = sum((score(s) for s in scenes(camera, range(40, 42))), Scores())
     assert total.idf1 > 0.75
     assert total.switches <= total.people
-    assert total.ghosts <= 2
+    assert total.ghosts <= 0.003 * total.answers    # of those who have left the image, mostly
 
 
 def test_somebody_alone_is_one_id():
