@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -153,7 +154,7 @@ def _bytes(text: str, encoding: str) -> bytes:
     return text.encode('latin1')
 
 
-class _Stateful:
+class _Stateful(ABC):
     """Stands for an object of a known class that holds plain values."""
 
     def __setstate__(self, state: object) -> None:
@@ -161,9 +162,9 @@ class _Stateful:
             raise pickle.UnpicklingError('an object without names of its values')
         self.held = dict(state)
 
+    @abstractmethod
     def array(self) -> NDArray[Any]:
         """The numbers that it holds."""
-        raise NotImplementedError
 
 
 class _Chumpy(_Stateful):

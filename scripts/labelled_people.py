@@ -1,7 +1,6 @@
 """People with known key points in real and in rendered pictures, described alike."""
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measure_detector import AREA_OF_BOX, LABELS
+from measure_detector import AREA_OF_BOX, annotated
 
-from ros2_occpose.errors import InputError
 from ros2_occpose.skeleton import COCO17
 from ros2_occpose.types import Bools, Floats, Image
 
@@ -54,19 +52,12 @@ def real_people(folder: Path) -> Iterator[tuple[str, Image, list[Person]]]:
     Raises:
         InputError: A picture is missing.
     """
-    for name, labels in LABELS.items():
-        content = json.loads((folder / labels).read_text())
-        names = content['categories'][0]['keypoints']
-        for entry in content['images']:
-            image = cv2.imread(str(folder / name / entry['file_name']))
-            if image is None:
-                raise InputError(f'Expected an image at {folder / name / entry["file_name"]}.')
-            scale = SIDE_PX / max(image.shape[:2])
-            small = cv2.resize(image, None, fx=scale, fy=scale,
-                               interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-            people = [_person(a, names, scale, name) for a in content['annotations']
-                      if a['image_id'] == entry['id']]
-            yield name, np.asarray(small, np.uint8), [p for p in people if p.labelled.any()]
+    for name, image, names, said in annotated(folder):
+        scale = SIDE_PX / max(image.shape[:2])
+        small = cv2.resize(image, None, fx=scale, fy=scale,
+                           interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        people = [_person(a, names, scale, name) for a in said]
+        yield name, np.asarray(small, np.uint8), [p for p in people if p.labelled.any()]
 
 
 def _person(annotation: dict, names: list[str], scale: float, collection: str) -> Person:

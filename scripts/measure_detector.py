@@ -44,8 +44,12 @@ class Labelled:
     size_px: float              # square root of the area
 
 
-def stills(folder: Path) -> Iterator[tuple[Image, list[Labelled]]]:
-    """Images with their people who have at least one joint of coco17 labelled."""
+def annotated(folder: Path) -> Iterator[tuple[str, Image, list[str], list[dict]]]:
+    """Collection, image, names of the key points and annotations of each labelled still.
+
+    Raises:
+        InputError: An image is missing.
+    """
     for name, labels in LABELS.items():
         content = json.loads((folder / labels).read_text())
         names = content['categories'][0]['keypoints']
@@ -53,9 +57,15 @@ def stills(folder: Path) -> Iterator[tuple[Image, list[Labelled]]]:
             image = cv2.imread(str(folder / name / entry['file_name']))
             if image is None:
                 raise InputError(f'Expected an image at {folder / name / entry["file_name"]}.')
-            people = [_labelled(a, names) for a in content['annotations']
-                      if a['image_id'] == entry['id']]
-            yield image, [person for person in people if person.labelled.any()]
+            yield name, np.asarray(image, np.uint8), names, [
+                a for a in content['annotations'] if a['image_id'] == entry['id']]
+
+
+def stills(folder: Path) -> Iterator[tuple[Image, list[Labelled]]]:
+    """Images with their people who have at least one joint of coco17 labelled."""
+    for _, image, names, said in annotated(folder):
+        people = [_labelled(a, names) for a in said]
+        yield image, [person for person in people if person.labelled.any()]
 
 
 def _labelled(annotation: dict, names: list[str]) -> Labelled:

@@ -46,7 +46,7 @@ class Absent:
         """Which of the absent each of some new people is, -1: none, (N,); each at most once.
 
         Args:
-            people: Who has just come to be believed.
+            people: Who is believed, and whose clothes are seen for the first time.
             others: Who is here besides: clothes that they wear too tell nothing.
             anchor_from_camera: (4, 4).
         """

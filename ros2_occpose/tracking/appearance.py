@@ -94,6 +94,6 @@ def colour_likeness(a: Floats, b: Floats) -> Floats:
 
 
 def blended(old: Floats, new: Floats, share: float) -> Floats:
-    """Looks that take on a share of newer ones; parts that do not show stay."""
+    """Colours (N, COLOURS) that take on a share of newer ones; parts that do not show stay."""
     mixed = old + share * (new - old)
     return np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(old), old, new))

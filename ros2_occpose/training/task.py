@@ -1,6 +1,7 @@
 """What a system learns: its network, what it is fed, and what it is taught by."""
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -57,14 +58,14 @@ class Task(Protocol):
         """The loss of a batch and its parts, those in millimetres for people to read."""
 
 
-class _OfClips:
+class _OfClips(ABC):
     """Looks at clips in one way, and at held-out people as at others."""
 
     views = 1
 
+    @abstractmethod
     def prepare(self, clips: Clips, view: int = 0) -> Mapping[str, NDArray[Any]]:
-        """What the network is fed and asked."""
-        raise NotImplementedError
+        """What the network is fed and asked, arrays of (B, ...)."""
 
     def prepare_held_out(self, clips: Clips) -> Mapping[str, NDArray[Any]]:
         """The same."""
