@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .config import DetectionConfig, LiftingConfig, TrackingConfig, TrajectoryConfig
 from .errors import InputError, ShapeError
 from .geometry import Camera
-from .skeleton import COCO17, H36M17, Skeleton
+from .skeleton import COCO17, H36M17, SMPL24, Skeleton
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -154,6 +154,24 @@ class Tracks:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PoseBodies:
+    """Shapes and postures of bodies in the format of SMPL; always smpl24."""
+
+    model: str              # name of the body that the betas are of
+    betas: Floats           # (N, S) shape parameters
+    rotations: Floats       # (N, 24, 3, 3) of each joint in its parent's axes, of the root in
+                            # those of the camera (`Poses`) or of the world (`People`)
+
+    def __post_init__(self) -> None:
+        n = len(self.betas)
+        require_shape('betas', self.betas, n, None)
+        require_shape('rotations', self.rotations, n, len(SMPL24.joints), 3, 3)
+
+    def __len__(self) -> int:
+        return len(self.betas)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Poses:
     """3D skeletons around their own root, in camera axes; always h36m17."""
 
@@ -162,9 +180,12 @@ class Poses:
     std: Floats             # (N, 17) [m] of each joint relative to the root, isotropic Gaussian
     rays: Floats            # (N, 17, 2) x/z, y/z of the joint in the undistorted image; finite
     visibility: Floats      # (N, 17) how well `rays` was seen; 0: not seen, or never given
+    bodies: PoseBodies | None = None     # of the same people, from lifters that know bodies
 
     def __post_init__(self) -> None:
         n, j = len(self.tracks), len(H36M17.joints)
+        if self.bodies is not None:
+            require_shape('betas of bodies', self.bodies.betas, n, None)
         require_shape('joints_root', self.joints_root, n, j, 3)
         require_shape('std', self.std, n, j)
         require_shape('rays', self.rays, n, j, 2)
@@ -189,9 +210,12 @@ class People:
     joints: Floats          # (N, 17, 3) [m], h36m17
     joint_covariance: Floats       # (N, 17, 3, 3) [m^2], root uncertainty included
     joint_states: Ints      # (N, 17) JointState
+    camera_axes: Floats | None = None     # (3, 3) in the world; None: those of the results
 
     def __post_init__(self) -> None:
         n, j = len(self.poses), len(H36M17.joints)
+        if self.camera_axes is not None:
+            require_shape('camera_axes', self.camera_axes, 3, 3)
         require_shape('root', self.root, n, 3)
         require_shape('root_covariance', self.root_covariance, n, 3, 3)
         require_shape('root_quat_wxyz', self.root_quat_wxyz, n, 4)
@@ -208,6 +232,16 @@ class People:
     def tracks(self) -> Tracks:
         """The tracks these people come from."""
         return self.poses.tracks
+
+    @property
+    def bodies(self) -> PoseBodies | None:
+        """The bodies, where the lifter knows them, with their roots turned into the world."""
+        bodies = self.poses.bodies
+        if bodies is None or self.camera_axes is None:
+            return bodies
+        rotations = np.array(bodies.rotations)
+        rotations[:, 0] = self.camera_axes @ rotations[:, 0]
+        return replace(bodies, rotations=rotations)
 
 
 class Detector(Protocol):

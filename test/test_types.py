@@ -1,5 +1,5 @@
 """What passes between the stages has the promised shapes, or says what is wrong."""
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from ros2_occpose.types import (
     Frame,
     JointState,
     People,
+    PoseBodies,
     Poses,
     Tracks,
     TrackState,
@@ -82,6 +83,28 @@ def test_people_know_their_tracks_and_tracks_take_another_visibility():
     assert new.visibility[0, 0] == 0.5
     assert old.visibility[0, 0] == 0
     assert new.ids is old.ids
+
+
+def bodies(n=2):
+    return PoseBodies(model='human', betas=np.zeros((n, 10)),
+                      rotations=np.tile(np.eye(3), (n, 24, 1, 1)))
+
+
+def test_bodies_belong_to_the_poses_and_turn_with_the_camera():
+    assert people().bodies is None
+    level = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])     # the camera looks along the world's x
+    seen = replace(poses(), bodies=bodies())
+    everybody = replace(people(), poses=seen, camera_axes=level)
+    np.testing.assert_array_equal(everybody.bodies.rotations[:, 0], [level, level])
+    np.testing.assert_array_equal(everybody.bodies.rotations[:, 1:], seen.bodies.rotations[:, 1:])
+    np.testing.assert_array_equal(seen.bodies.rotations, bodies().rotations)
+    assert replace(everybody, camera_axes=None).bodies is seen.bodies
+    with pytest.raises(ShapeError, match='betas of bodies'):
+        replace(poses(3), bodies=bodies(2))
+    with pytest.raises(ShapeError, match=r'rotations must have shape \(2, 24, 3, 3\)'):
+        PoseBodies(model='human', betas=np.zeros((2, 10)), rotations=np.zeros((2, 23, 3, 3)))
+    with pytest.raises(ShapeError, match='camera_axes'):
+        replace(people(), camera_axes=np.eye(4))
 
 
 def test_no_detections_of_any_skeleton():

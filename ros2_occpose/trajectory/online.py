@@ -62,7 +62,7 @@ class SlidingWindow:
                                               _UP_IN_CAMERA if pose is None else _UP_IN_WORLD),
             velocity=newest.velocity, velocity_covariance=newest.velocity_covariance,
             joints=joints, joint_covariance=newest.root_covariance[:, None] + own,
-            joint_states=_states(frame.camera, joints_camera, seen))
+            joint_states=_states(frame.camera, joints_camera, seen), camera_axes=rotation)
 
     def _window_for(self, frame: Frame) -> Window:
         """The window that this frame continues: a new one where it continues none."""
