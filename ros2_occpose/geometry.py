@@ -247,6 +247,27 @@ def camera_from_view(rays: Floats) -> Floats:
     return np.stack([x, np.cross(z, x), z], -1)
 
 
+def rotation_6d(matrix: Floats) -> Floats:
+    """Rotations (..., 3, 3) as six numbers without jumps, (..., 6).
+
+    The first column of the matrix, then the second one: x of the first, y of the first, ...
+    Zhou et al., "On the continuity of rotation representations in neural networks", CVPR 2019.
+    """
+    return np.asarray(np.swapaxes(matrix[..., :2], -1, -2).reshape(*matrix.shape[:-2], 6))
+
+
+def matrix_from_6d(six: Floats) -> Floats:
+    """The rotation (..., 3, 3) that six numbers (..., 6) come nearest to, as in `rotation_6d`.
+
+    Gram and Schmidt: the first column keeps its direction, the second one its side.
+    """
+    first, second = six[..., :3], six[..., 3:]
+    x = first / np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-8)
+    y = second - (x * second).sum(-1, keepdims=True) * x
+    y = y / np.maximum(np.linalg.norm(y, axis=-1, keepdims=True), 1e-8)
+    return np.stack([x, y, np.cross(x, y)], -1)
+
+
 def align_similarity(source: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
     """Scale, rotation and translation that bring `source` closest to `target`, both (..., J, 3).
 

@@ -10,8 +10,10 @@ from ros2_occpose.geometry import (
     align_similarity,
     camera_from_view,
     invert,
+    matrix_from_6d,
     matrix_from_quat_wxyz,
     quat_wxyz_from_matrix,
+    rotation_6d,
     se3,
     transform,
 )
@@ -155,3 +157,21 @@ def test_similarity_never_mirrors(rng):
     source = rng.normal(size=(17, 3))
     _, rotation, _ = align_similarity(source, source * (-1, 1, 1))
     assert np.linalg.det(rotation) == pytest.approx(1)
+
+
+def test_six_numbers_are_the_first_two_columns(rng: np.random.Generator) -> None:
+    turns = Rotation.random(50, rng).as_matrix()
+    six = rotation_6d(turns)
+    np.testing.assert_array_equal(six[:, :3], turns[:, :, 0])
+    np.testing.assert_array_equal(six[:, 3:], turns[:, :, 1])
+    np.testing.assert_allclose(matrix_from_6d(six), turns, atol=1e-12)
+
+
+def test_any_six_numbers_are_a_rotation(rng: np.random.Generator) -> None:
+    six = rng.normal(size=(2, 30, 6))
+    turns = matrix_from_6d(six)
+    squares = turns @ np.swapaxes(turns, -1, -2)
+    np.testing.assert_allclose(squares, np.tile(np.eye(3), (2, 30, 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(turns), 1)
+    np.testing.assert_allclose((turns[..., 0] * six[..., :3]).sum(-1),
+                               np.linalg.norm(six[..., :3], axis=-1))

@@ -1,7 +1,7 @@
 """Endless bodies out of finite motion capture: other people, paths, tempi, poses and habits."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -79,10 +79,16 @@ def draw_postures(rng: Generator, motions: Sequence[Motion], weights: Floats, ba
         positions of the root (B, T, 3) [m]; offsets of the joints from their parents, in the
         parents' axes (B, 24, 3) [m].
     """
-    parts = [arrays_of(_draw(rng, motions, weights, min(_AT_ONCE, batch - start), frames))
-             for start in range(0, batch, _AT_ONCE)]
+    parts = [arrays_of(crowd) for crowd in draw_crowds(rng, motions, weights, batch, frames)]
     rotations, root, offsets = (np.concatenate(part) for part in zip(*parts))
     return rotations, root, offsets
+
+
+def draw_crowds(rng: Generator, motions: Sequence[Motion], weights: Floats, batch: int,
+                frames: int) -> Iterator[Crowd]:
+    """The bodies of `draw_postures`, a few at a time."""
+    for start in range(0, batch, _AT_ONCE):
+        yield _draw(rng, motions, weights, min(_AT_ONCE, batch - start), frames)
 
 
 def _draw(rng: Generator, motions: Sequence[Motion], weights: Floats, batch: int,
