@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from ros2_occpose.resources import cache_folder
 from ros2_occpose.training import trainer as trainer_module
 from ros2_occpose.training.export import export_checkpoint
-from ros2_occpose.training.occlusion_rows import row
+from ros2_occpose.training.occlusion_rows import CONFIDENCES, row
+from ros2_occpose.training.occlusion_task import OcclusionTask
 from ros2_occpose.training.processes import Processes
 from ros2_occpose.training.systems import task_named
 from ros2_occpose.training.trainer import BEST, Trainer, TrainingConfig
@@ -40,17 +42,23 @@ def main() -> None:
     parser.add_argument('--channels', type=int, default=64, help='width of the networks')
     parser.add_argument('--batch', type=int, default=16, help='sequences a step')
     parser.add_argument('--groups', type=int, default=8, help='groups of 128 clips of film')
+    parser.add_argument('--confidence', default='assumed', choices=CONFIDENCES,
+                        help='how often the detector of the film notices a hidden joint')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format='%(levelname)s: %(message)s')
     processes = Processes.join(args.device, threads=1)
     trainer_module.load_motions = cache(trainer_module.load_motions)      # once for all networks
     for number, seed in (map(int, word.split('-')) for word in args.runs.split(',')):
-        output = args.output / f'row{number}-seed{seed}'
+        # named apart, so that nothing goes on with the film of another detector
+        output = args.output / (f'row{number}-seed{seed}'
+                                + f'-{args.confidence}' * (args.confidence != 'assumed'))
         model = output / 'occlusion_aware.onnx'
         if model.exists():
             continue
         task = task_named('occlusion_aware', channels=args.channels, parts=row(number))
+        assert isinstance(task, OcclusionTask)
+        task = replace(task, confidence=CONFIDENCES[args.confidence])
         config = TrainingConfig(steps=args.steps, batch=args.batch, groups=args.groups, seed=seed,
                                 frames=task.frames)
         trainer = Trainer(task, config, args.data, output,

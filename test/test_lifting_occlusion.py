@@ -1,4 +1,4 @@
-"""The occlusion-aware networks: what they are fed, how far they look, and frame by frame."""
+"""The occlusion-aware networks: what they are fed, and how far they look."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -6,83 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ros2_occpose.inference import Session, load_session
+from ros2_occpose.inference import load_session
 from ros2_occpose.lifting import lift_sequences
 from ros2_occpose.lifting.metadata import NetworkMeta
-from ros2_occpose.lifting.network_config import PARTS, OcclusionConfig
-from ros2_occpose.lifting.normalise import FEATURES, FRESHNESS
-from ros2_occpose.lifting.streaming import StepNetwork
+from ros2_occpose.lifting.network_config import PARTS
+from ros2_occpose.lifting.normalise import FRESHNESS
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
-from ros2_occpose.lifting.occlusion_network import OcclusionNetwork, is_seen, told  # noqa: E402
+from causal_networks import occlusion_aware as network  # noqa: E402
+from causal_networks import random_input, window  # noqa: E402
+
+from ros2_occpose.lifting.occlusion_network import is_seen, told  # noqa: E402
 from ros2_occpose.training.export import export  # noqa: E402
 
-T, J = 300, 17
+J = 17
 REACH = 257               # frames that an answer of both TCNs depends on
-
-
-def network(causal: bool = True, parts: tuple[str, ...] = PARTS) -> OcclusionNetwork:
-    """Random weights that use every part of the network."""
-    torch.manual_seed(3)
-    config = OcclusionConfig(causal=causal, fill='hold' if causal else 'blend',
-                             channels=12).with_parts(parts)
-    net = OcclusionNetwork(config)
-    for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
-            module.running_mean.normal_(0, 0.2)
-            module.running_var.uniform_(0.3, 0.8)
-            torch.nn.init.normal_(module.weight, 1, 0.2)
-            torch.nn.init.normal_(module.bias, 0, 0.2)
-    heads = [net.heads.joints, net.heads.direct, net.heads.log_std]
-    for head in heads + ([net.places] if config.denoise else []):
-        torch.nn.init.normal_(head.weight, std=0.1)
-    return net.eval()
-
-
-def random_input(rng: np.random.Generator, people: int, frames: int = T) -> np.ndarray:
-    features = rng.normal(0, 0.5, (people, frames, FEATURES)).astype(np.float32)
-    features[..., FRESHNESS] = rng.random((people, frames, J)) < 0.7
-    features[:, frames // 3:frames // 2, FRESHNESS] *= 0.3
-    return features
-
-
-def window(net: OcclusionNetwork, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    with torch.no_grad():
-        joints, log_std = net(torch.as_tensor(features))
-    return joints.numpy(), torch.exp(log_std).numpy()
-
-
-@pytest.fixture(scope='module')
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    path = tmp_path_factory.mktemp('export') / 'step.onnx'
-    export(network(), path)
-    return load_session(path, threads=1)
-
-
-def test_streaming_equals_the_window(session: Session, rng: np.random.Generator) -> None:
-    features = random_input(rng, 2)
-    joints, std = StepNetwork(session).sequence(features)
-    expected, expected_std = window(network(), features)
-    assert np.abs(expected).max() > 0.2
-    np.testing.assert_allclose(joints, expected, atol=1e-4)
-    np.testing.assert_allclose(std, expected_std, atol=1e-4)
-
-
-def test_people_may_join_at_any_time(session: Session, rng: np.random.Generator) -> None:
-    features = random_input(rng, 2, 60)
-    late, _ = window(network(), features[1:, 25:])
-    whole, _ = window(network(), features[:1])
-    step = StepNetwork(session)
-    step.choose([-1])
-    for t in range(60):
-        if t == 25:
-            step.choose([-1, 0])                                  # now 1, 0
-        now = [0] if t < 25 else [1, 0]
-        joints, _ = step.step(features[now, t])
-        np.testing.assert_allclose(joints[-1], whole[0, t], atol=1e-4)
-        if t >= 25:
-            np.testing.assert_allclose(joints[0], late[0, t - 25], atol=1e-4)
 
 
 @pytest.mark.parametrize('causal', [True, False])

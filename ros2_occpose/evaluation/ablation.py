@@ -125,7 +125,7 @@ def errors_of(trained: Trained, case: Case, *, threshold: float = THRESHOLD,
 
 
 def ablate(networks: Sequence[Trained], scenes: Scenes, seed: int, *,
-           sweep: bool = True) -> Ablation:
+           sweep: bool = True, confidence: Confidence = DEFAULT_CONFIDENCE) -> Ablation:
     """Judge every network in both protocols, and the last row at other settings.
 
     Args:
@@ -133,8 +133,9 @@ def ablate(networks: Sequence[Trained], scenes: Scenes, seed: int, *,
         scenes: The test set.
         seed: Of masks and guesses.
         sweep: Whether to try other windows and thresholds.
+        confidence: How sure the detector is.
     """
-    cases = {protocol: case_of(protocol, scenes, seed) for protocol in PROTOCOLS}
+    cases = {protocol: case_of(protocol, scenes, seed, confidence) for protocol in PROTOCOLS}
     whole = max(networks, key=lambda trained: (list(ROWS).index(trained.row), -trained.seed))
     windows_tried = WINDOWS if sweep else ()
     thresholds_tried = THRESHOLDS if sweep and whole.aware else ()

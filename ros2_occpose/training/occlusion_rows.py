@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 
 from ..errors import ConfigError
 from ..lifting.network_config import PARTS
+from .views.raw import DEFAULT_CONFIDENCE, MEASURED, Confidence
 
 THRESHOLD = 0.3        # b: joints with a lower score are removed
+# How often a detector notices that a joint is hidden, by the names that commands know.
+CONFIDENCES: dict[str, Confidence] = {'assumed': DEFAULT_CONFIDENCE, 'measured': MEASURED}
 
 
 @dataclass(frozen=True, kw_only=True)
