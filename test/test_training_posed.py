@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy_motion import walkers
 
+from ros2_occpose.body.fit import rest_offsets
 from ros2_occpose.body.kinematics import body_points, forward
 from ros2_occpose.body.load import body_path, load_body
 from ros2_occpose.body.model import BodyModel
@@ -18,11 +19,9 @@ from ros2_occpose.training.people.crowd import arrays_of
 from ros2_occpose.training.views.pasted import SHARES, paste
 from ros2_occpose.training.views.posed import (
     PosedFilm,
-    draw_betas,
+    as_body,
     draw_posed,
     posed_source,
-    rest_offsets,
-    with_bones,
 )
 
 BATCH, FRAMES = 48, 40
@@ -51,15 +50,6 @@ def test_points_are_those_of_shape_and_turns(film: PosedFilm, body: BodyModel) -
     np.testing.assert_allclose(points - points.mean(2, keepdims=True), around, atol=2e-3)
 
 
-def test_rest_offsets_are_those_of_the_model(body: BodyModel, rng: np.random.Generator) -> None:
-    betas = draw_betas(rng, 4, body)
-    for row, offsets in zip(betas, rest_offsets(body, betas)):
-        _, joints = body.rest(row)
-        np.testing.assert_allclose(
-            offsets[1:], (joints - joints[list(SMPL24.parents)])[1:], atol=1e-5)
-        assert not offsets[0].any()
-
-
 def test_rays_are_the_points_but_for_the_errors_of_the_detector(film: PosedFilm) -> None:
     joints = film.body_camera[:, :, :17]
     inside = film.detected & (joints[..., 2] > 1)
@@ -69,12 +59,11 @@ def test_rays_are_the_points_but_for_the_errors_of_the_detector(film: PosedFilm)
 
 def test_feet_stay_on_the_floor(body: BodyModel, rng: np.random.Generator) -> None:
     motions = walkers(people=2)
-    betas = draw_betas(rng, 32, body)
-    betas[0, 0], betas[1, 0] = 6, -6
     [crowd] = draw_crowds(rng, motions, sampling_weights(motions), 32, 60)
-    offsets = rest_offsets(body, betas)
     stepped, before = lowest_ankles(*arrays_of(crowd))
-    steps, after = lowest_ankles(*arrays_of(with_bones(rng, crowd, offsets)))
+    betas, people = as_body(rng, crowd, body)
+    steps, after = lowest_ankles(*arrays_of(people))
+    offsets = rest_offsets(body, betas)
     legs = np.linalg.norm(offsets[:, SMPL24.indices('left_knee', 'left_ankle')], axis=-1).sum(1)
     was = np.linalg.norm(crowd.offsets[:, SMPL24.indices('left_knee', 'left_ankle')],
                          axis=0).sum(0)

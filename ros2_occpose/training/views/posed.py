@@ -1,7 +1,8 @@
 """People with the parameters of a body in the format of SMPL, before cameras, hidden by things.
 
-Bodies are of the family of one body model. Joints are those of its tree, and what a detector marks
-beside them is as everywhere (`kinematics.body_points`), not taken from the skin.
+Bodies are of the family of one body model, shaped after the people whom all other lifters learn
+from. Joints are those of its tree, and what a detector marks beside them is as everywhere
+(`kinematics.body_points`), not taken from the skin.
 """
 from __future__ import annotations
 
@@ -14,17 +15,19 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
+from ...body.fit import ON_TRUNK, TRUNK, draw_betas, rest_offsets, trunk_lean
 from ...body.kinematics import body_points, forward
 from ...body.load import load_body
 from ...body.model import BodyModel
 from ...geometry import rotation_6d
-from ...skeleton import COCO17, SMPL24
+from ...skeleton import COCO17
 from ...types import Bools, Floats
 from ..corpus import Source
 from ..mocap.motion import Motion
 from ..people.bodies import draw_crowds
 from ..people.crowd import Crowd, arrays_of
 from ..people.paths import follow
+from ..people.quaternions import about, inverse, product
 from .cameras import CameraPaths, draw_cameras
 from .detections import DEFAULT_NOISE
 from .film import masks
@@ -37,8 +40,6 @@ _J = len(COCO17.joints)
 _SHARES = {'nothing': 0.2, 'person': 0.1, 'object': 0.25, 'pasted': 0.45}
 _ALSO_PASTED = 0.3         # share of the others but `nothing` that have something pasted, too
 _MASKED = 0.6              # share of the sequences with random masks
-_SPREAD, _MOST = 1.2, 3.0  # of shape parameters: standard deviation and limit
-_CHILDREN, _CHILD = 0.06, (-7.0, -3.0)     # share of those, and their `stature`
 # limbs that an object hides at once are in `covered`, not made by the detector
 _NOISE = replace(DEFAULT_NOISE, hidden_rows=0.0)
 
@@ -89,14 +90,11 @@ def draw_posed(rng: Generator, motions: Sequence[Motion], weights: Floats, batch
         frames: How long, T, at 30 Hz.
         body: Whose shape parameters they have.
     """
-    betas = draw_betas(rng, batch, body)
-    parts = []
-    start = 0
-    for crowd in draw_crowds(rng, motions, weights, batch, frames):
-        offsets = rest_offsets(body, betas[start:start + len(crowd)])
-        start += len(crowd)
-        parts.append(arrays_of(with_bones(rng, crowd, offsets)))
-    rotations, root, offsets = (np.concatenate(part) for part in zip(*parts))
+    people = [as_body(rng, crowd, body)
+              for crowd in draw_crowds(rng, motions, weights, batch, frames)]
+    betas = np.concatenate([shape for shape, _ in people])
+    rotations, root, offsets = (np.concatenate(part) for part in zip(
+        *(arrays_of(crowd) for _, crowd in people)))
     points = body_points(*forward(rotations, root, offsets[:, None]))          # (B, T, 18, 3)
 
     cameras = draw_cameras(rng, points[:, :, :_J].mean(2).astype(float))
@@ -113,29 +111,26 @@ def draw_posed(rng: Generator, motions: Sequence[Motion], weights: Floats, batch
         turns=rotation_6d(rotations).astype(np.float16), betas=betas)
 
 
-def draw_betas(rng: Generator, batch: int, body: BodyModel) -> Floats:
-    """Shapes as one meets them, (B, S): few children, who are small grown-ups here."""
-    out = np.clip(_SPREAD * rng.standard_normal((batch, len(body.meaning))), -_MOST, _MOST)
-    child = rng.random(batch) < _CHILDREN
-    small = rng.uniform(*_CHILD, batch)
-    if 'stature' in body.meaning:
-        column = body.meaning.index('stature')
-        out[:, column] = np.where(child, small, out[:, column])
-    return out.astype(np.float32)
+def as_body(rng: Generator, crowd: Crowd, body: BodyModel) -> tuple[Floats, Crowd]:
+    """The movement of a crowd done by people of a body's family, on their own feet.
 
+    Args:
+        rng: Source of randomness.
+        crowd: B people.
+        body: Of whom the others are.
 
-def rest_offsets(body: BodyModel, betas: Floats) -> Floats:
-    """Joints from their parents, arms out, of shapes (B, S): (B, 24, 3) [m], the root's 0."""
-    mean = body.regressor @ body.template                                      # (24, 3)
-    change = np.einsum('jv,vis->jis', body.regressor, body.shapes)
-    joints = mean + np.einsum('jis,bs->bji', change, betas)
-    return np.asarray(joints - joints[:, [0, *SMPL24.parents[1:]]])
-
-
-def with_bones(rng: Generator, crowd: Crowd, offsets: Floats) -> Crowd:
-    """The movement of a crowd by people with other bones (B, 24, 3) [m], on their own feet."""
-    bones = np.ascontiguousarray(offsets.transpose(2, 1, 0), np.float32)
-    return follow(rng, crowd, replace(crowd, offsets=bones), curve=0.0)
+    Returns:
+        Shape parameters (B, S) of who may have the bones of the crowd, and these people.
+    """
+    betas = draw_betas(rng, body, crowd.offsets.transpose(2, 1, 0))
+    bones = np.ascontiguousarray(rest_offsets(body, betas).transpose(2, 1, 0), np.float32)
+    turns = np.array(crowd.turns)
+    lean = about(0, np.array(trunk_lean(body)))[:, None, None, None]
+    turns[:, TRUNK] = product(turns[:, TRUNK], lean)
+    after = [*TRUNK[1:], *ON_TRUNK]
+    turns[:, after] = product(inverse(lean), turns[:, after])
+    moved = follow(rng, crowd, replace(crowd, turns=turns, offsets=bones), curve=0.0)
+    return betas.astype(np.float32), moved
 
 
 def cover(rng: Generator, cameras: CameraPaths, points: Floats, body_camera: Floats) -> Bools:
