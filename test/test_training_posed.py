@@ -16,7 +16,7 @@ from ros2_occpose.skeleton import SMPL24
 from ros2_occpose.training.corpus import Corpus
 from ros2_occpose.training.people.bodies import draw_crowds, sampling_weights
 from ros2_occpose.training.people.crowd import arrays_of
-from ros2_occpose.training.views.pasted import SHARES, paste
+from ros2_occpose.training.views.pasted import SHARES, paste, paste_share
 from ros2_occpose.training.views.posed import (
     PosedFilm,
     as_body,
@@ -105,6 +105,15 @@ def test_pasted_things_hide_all_shares_and_neighbours_together(rng: np.random.Ge
     apart = (hidden[:, :, 0] == hidden[:, :, 15])[there].mean()
     assert alike > apart + 0.1
     assert (hidden[:, 1:] != hidden[:, :-1]).mean() < 0.05                     # not flickering
+
+
+def test_pasted_things_hide_the_asked_share_while_they_are_there(rng: np.random.Generator) -> None:
+    rays = 0.2 * rng.normal(size=(3, 50, 17, 2))
+    there = np.zeros((3, 50), bool)
+    there[:2, 10:40] = True
+    hidden = paste_share(rng, rays, np.ones((3, 50)), there, np.array([0.0, 0.4, 0.4]))
+    np.testing.assert_allclose(hidden[:, 10:40].mean((1, 2)), [0, 0.4, 0], atol=0.002)
+    assert not hidden[~there].any()
 
 
 def test_corpus_keeps_posed_film_by_the_name_of_the_body(tmp_path: Path,

@@ -24,7 +24,20 @@ _MOVES = 0.5               # share of those
 
 
 def paste(rng: Generator, rays: Floats, per_m: Floats) -> Bools:
-    """Joints that something in the image hides, (B, T, 17).
+    """Joints that something in the image hides for a while, (B, T, 17).
+
+    Args:
+        rng: Source of randomness.
+        rays: Where the joints are, (B, T, 17, 2).
+        per_m: Length in the image of one metre at the person, (B, T).
+    """
+    there = _spans(rng, len(per_m), int(per_m.shape[1]))
+    return paste_share(rng, rays, per_m, there, rng.uniform(*SHARES, len(per_m)))
+
+
+def paste_share(rng: Generator, rays: Floats, per_m: Floats, there: Bools,
+                share: Floats) -> Bools:
+    """Joints that things of just the size for it hide, (B, T, 17).
 
     Each sequence has an ellipse, a rectangle, a bar across the image or all that is beyond an
     edge; turned anyhow, still in the image, going with the person, or slowly moving.
@@ -33,14 +46,12 @@ def paste(rng: Generator, rays: Floats, per_m: Floats) -> Bools:
         rng: Source of randomness.
         rays: Where the joints are, (B, T, 17, 2).
         per_m: Length in the image of one metre at the person, (B, T).
+        there: When the thing is there, (B, T).
+        share: Of the joints to be hidden at that time, (B,).
     """
-    batch, frames = len(per_m), int(per_m.shape[1])
-    there = _spans(rng, batch, frames)                                         # (B, T)
     depth = _depth(rng, rays, per_m)                                           # (B, T, 17)
-    share = rng.uniform(*SHARES, batch)
     hidden = np.zeros(rays.shape[:3], bool)
-    for row in range(batch):
-        when = there[row]
+    for row, when in enumerate(there):
         if when.any():
             reach = np.quantile(depth[row, when], share[row])
             hidden[row, when] = depth[row, when] < reach
