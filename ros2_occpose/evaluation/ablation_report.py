@@ -203,11 +203,12 @@ def _draw_rows(axis: Any, scores: Sequence[RowScore]) -> None:
     at = np.arange(len(scores))
     ours = [s.mpjpe_mm / scores[0].mpjpe_mm for s in scores]
     bars = [s.spread_mm / scores[0].mpjpe_mm / 2 for s in scores]
-    axis.bar(at - 0.2, ours, 0.4, yerr=bars, capsize=3, label='here')
-    axis.bar(at + 0.2, [PAPER[s.row][0] / PAPER[scores[0].row][0] for s in scores], 0.4,
-             label='the paper', color='0.75')
+    axis.errorbar(at, ours, bars, marker='o', capsize=3, label='here, spread of the seeds')
+    axis.plot(at, [PAPER[s.row][0] / PAPER[scores[0].row][0] for s in scores], marker='s',
+              label='the paper', color='0.6')
     axis.axhline(0.8, color='tab:red', linewidth=1, linestyle=':', label='goal of the last')
-    axis.set(ylim=(0.6, 1.08), ylabel='MPJPE over that of the 3D TCN alone')
+    axis.set(ylabel=f'MPJPE over that of the {scores[0].row}')
+    axis.grid(alpha=0.3)
     axis.set_xticks(at, [s.row for s in scores], rotation=35, ha='right', fontsize=8)
     axis.legend(fontsize=8)
 
@@ -221,6 +222,7 @@ def _draw_worst(axis: Any, outcome: Ablation) -> None:
         axis.bar(at + 0.25 * (k - 1), [getattr(w, name) for w in outcome.worst.values()], 0.25,
                  label=label)
     axis.set(ylabel='error of the worst 1 % [mm]')
+    axis.margins(y=0.3)                    # room for the legend
     axis.set_xticks(at, list(outcome.worst))
     if outcome.worst:
         axis.legend(fontsize=8)
