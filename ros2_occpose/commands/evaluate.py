@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import evaluate_ablation, evaluate_bag, evaluate_rendered
+from . import evaluate_ablation, evaluate_bag, evaluate_chomp, evaluate_rendered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'rendered', help=evaluate_rendered.ABOUT, description=f'{evaluate_rendered.ABOUT}.'))
     evaluate_ablation.add_arguments(kinds.add_parser(
         'ablation', help=evaluate_ablation.ABOUT, description=f'{evaluate_ablation.ABOUT}.'))
+    evaluate_chomp.add_arguments(kinds.add_parser(
+        'chomp', help=evaluate_chomp.ABOUT, description=f'{evaluate_chomp.ABOUT}.'))
 
 
 def _add_benchmark(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +62,8 @@ def run(args: argparse.Namespace) -> None:
         evaluate_rendered.run(args)
     elif args.kind == 'ablation':
         evaluate_ablation.run(args)
+    elif args.kind == 'chomp':
+        evaluate_chomp.run(args)
     else:
         _run_benchmark(args)
 

@@ -67,7 +67,7 @@ class System:
         """
         j = len(H36M17.joints)
         joints, std = np.zeros((*seen.shape[:2], j, 3)), np.ones((*seen.shape[:2], j))
-        for whole, rows in _batches(subjects.valid, together=self.causal):
+        for whole, rows in batches(subjects.valid, together=self.causal):
             for span in _cut(whole, window):
                 at = (rows, span)
                 joints[at], std[at] = lift_sequences(
@@ -179,7 +179,7 @@ def _cut(span: slice, window: int | None) -> list[slice]:
             for first in range(span.start, span.stop, step)]
 
 
-def _batches(valid: Bools, *, together: bool) -> list[tuple[slice, list[int]]]:
+def batches(valid: Bools, *, together: bool) -> list[tuple[slice, list[int]]]:
     """Frames and people (rows of (N, T)) to lift in one go, at most `BATCH` people.
 
     Args:
