@@ -34,11 +34,8 @@ from ros2_occpose.evaluation.chomp import (
 from ros2_occpose.evaluation.chomp_plots import draw_all
 from ros2_occpose.evaluation.chomp_report import PAPER, markdown, results, verdicts
 from ros2_occpose.evaluation.network_cost import Cost, cost_of
-from ros2_occpose.evaluation.systems import batches
 from ros2_occpose.evaluation.true_bodies import PosedPeople, true_people, vertex_errors_mm
-from ros2_occpose.geometry import rotation_since_last
 from ros2_occpose.lifting.normalise import FEATURES, VERSION
-from ros2_occpose.lifting.sequence import normalise_sequences
 from ros2_occpose.training.views.scenes import Scenes, recorded_scenes
 from ros2_occpose.types import Floats
 
@@ -74,13 +71,7 @@ class Answers:
                  ) -> None:
         self.metadata = metadata
         self._people = people
-        case = bench.case('object')
-        self._known = []
-        for span, rows in batches(case.subjects.valid, together=False):
-            at = (rows, span)
-            turn = rotation_since_last(case.subjects.world_from_camera[at][..., :3, :3])
-            self._known.append((at, normalise_sequences(
-                case.subjects.rays[at], case.seen[at], turn, fill='blend')))
+        self._known = bench.case('object').inputs('blend')
 
     def __call__(self, arrays: Mapping[str, Floats]) -> dict[str, Floats]:
         features = arrays['features']

@@ -6,7 +6,8 @@ Huang et al., "Occluded Human Body Capture with Self-Supervised Spatial-Temporal
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 from tqdm import tqdm
@@ -17,7 +18,7 @@ from ..errors import ModelError
 from ..geometry import rotation_since_last
 from ..inference import Session
 from ..lifting.metadata import NetworkMeta
-from ..lifting.sequence import normalise_sequences
+from ..lifting.sequence import Fill, Normalised, normalise_sequences
 from ..skeleton import COCO17, LSP14, SMPL24
 from ..training.mocap.motion import FPS, Motion
 from ..training.views.pasted import paste_share
@@ -59,6 +60,10 @@ class Trained:
         return body_of(self.session)
 
 
+# Rows and frames of the people of a test set who are there at the same time.
+Place: TypeAlias = tuple[list[int], slice]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """What all networks are judged on in one protocol."""
@@ -67,6 +72,19 @@ class Case:
     seen: Bools            # (N, T, 17) coco17 that are given
     hidden: Bools          # (N, T, 17) h36m17 joints of which a part is hidden in the protocol
     counts: Bools          # (N, T)
+    _inputs: dict[Fill, list[tuple[Place, Normalised]]] = field(default_factory=dict, init=False,
+                                                                repr=False)
+
+    def inputs(self, fill: Fill) -> list[tuple[Place, Normalised]]:
+        """What networks are fed, each sequence from the first valid frame to the last."""
+        if fill not in self._inputs:
+            made = self._inputs[fill] = []
+            for span, rows in batches(self.subjects.valid, together=False):
+                at = (rows, span)
+                turn = rotation_since_last(self.subjects.world_from_camera[at][..., :3, :3])
+                made.append((at, normalise_sequences(self.subjects.rays[at], self.seen[at], turn,
+                                                     fill=fill)))
+        return self._inputs[fill]
 
     @property
     def share_hidden(self) -> float:
@@ -165,7 +183,7 @@ def body_of(session: Session) -> str:
 
 
 def lift(session: Session, case: Case) -> PosedPeople:
-    """What a network makes of everybody, each sequence from the first valid frame to the last.
+    """What a network makes of everybody.
 
     Raises:
         ModelError: It gives no bodies, or is one that goes frame by frame.
@@ -175,13 +193,10 @@ def lift(session: Session, case: Case) -> PosedPeople:
         raise ModelError('Expected a network of CHOMP that looks both ways, got one that '
                          f'{"is causal" if meta.causal else "gives no bodies"}; train the rows '
                          'with scripts/train_chomp.py.')
-    shape, subjects = case.counts.shape, case.subjects
+    shape = case.counts.shape
     betas = None
     rotations = np.tile(np.eye(3), (*shape, len(SMPL24.joints), 1, 1))
-    for span, rows in batches(subjects.valid, together=False):
-        at = (rows, span)
-        turn = rotation_since_last(subjects.world_from_camera[at][..., :3, :3])
-        inputs = normalise_sequences(subjects.rays[at], case.seen[at], turn, fill=meta.fill)
+    for at, inputs in case.inputs(meta.fill):
         out = session({'features': inputs.features})
         if betas is None:
             betas = np.zeros((*shape, out['betas'].shape[-1]))
