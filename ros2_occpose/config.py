@@ -197,6 +197,9 @@ class ShapesConfig(Validated):
         False, 'One standard deviation of the place of every joint.', live=True)
     velocities: bool = param(
         True, 'An arrow to where the person will be in half a second.', live=True)
+    meshes: bool = param(
+        False, 'The body of each person (`body`) in about 1,400 triangles, the paler the less of '
+        'it is seen.', live=True)
     lifetime_s: float = param(
         2.0, 'Shapes go after so long without a new message, should the node die; 0: never.',
         unit='s', ge=0, le=3600, live=True)
@@ -214,6 +217,14 @@ class PublishConfig(Validated):
     overlay: bool = param(
         True, 'The image with the people drawn in on `overlay`, while somebody subscribes.',
         live=True)
+    overlay_meshes: bool = param(
+        False, 'Bodies instead of bones in `overlay`.', live=True)
+    meshes: bool = param(
+        True, 'The body of each person on `meshes` and its triangles on `mesh_model`, while '
+        'somebody subscribes.', live=True)
+    vertices: bool = param(
+        True, 'With the vertices in `meshes`: 83 KB a person for `human`. Without them, shape, '
+        'posture and place: 1 KB.', live=True)
     stats: bool = param(
         True, 'Milliseconds of each stage and counts of images on `stats`.', live=True)
     tf: bool = param(True, 'A frame `human_<id>` for each person on /tf.', live=True)
@@ -284,6 +295,10 @@ class NodeConfig(Validated):
     no_image_after_s: float = param(
         2.0, 'Complain when no image came for so long, and take back what the bridges said.',
         unit='s', ge=0.1, le=3600, live=True)
+    body: str = param(
+        'auto', 'Which body people wear in meshes: human (`occpose models fetch body`), cylinder, '
+        'or the path of an .npz or .pkl file of SMPL; auto takes human where it has been fetched, '
+        'else cylinder.')
     publish: PublishConfig = field(default_factory=PublishConfig)
     bridges: BridgesConfig = field(default_factory=BridgesConfig)
 

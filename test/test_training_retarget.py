@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ros2_occpose.body.turns import between, swing
 from ros2_occpose.errors import DataError
 from ros2_occpose.skeleton import COCO17, H36M17, SMPL24
 from ros2_occpose.training.mocap.bvh import axis_rotations, read_bvh
@@ -17,10 +18,8 @@ from ros2_occpose.training.mocap.retarget import (
     TYPICAL_OFFSETS,
     Z_UP_FROM_Y_UP,
     Recording,
-    between,
     from_positions,
     retarget,
-    swing,
 )
 from ros2_occpose.types import Floats
 

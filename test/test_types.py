@@ -92,7 +92,7 @@ def bodies(n=2):
 
 def test_bodies_belong_to_the_poses_and_turn_with_the_camera():
     assert people().bodies is None
-    level = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])     # the camera looks along the world's x
+    level = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])      # it looks along the world's x
     seen = replace(poses(), bodies=bodies())
     everybody = replace(people(), poses=seen, camera_axes=level)
     np.testing.assert_array_equal(everybody.bodies.rotations[:, 0], [level, level])

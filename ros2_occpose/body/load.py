@@ -4,30 +4,36 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..errors import ConfigError
+from ..errors import ConfigError, ModelError
 from ..inference.files import locked, write_atomically
 from .human_fetch import fetch_human, human_path
 from .model import BodyModel, read_model, read_pickle
 
 logger = logging.getLogger(__name__)
 
-BODIES = ('human', 'cylinder')
+BODIES = ('auto', 'human', 'cylinder')
 _FORMAT = 1
 
 
-def load_body(name: str) -> BodyModel:
+def load_body(name: str, *, fetch: bool = True) -> BodyModel:
     """A body in the format of SMPL.
 
     Args:
-        name: `human` (fetched when it is not there), `cylinder` (made by code), or the path of
-            an .npz or .pkl file of SMPL, SMPL-H or SMPL-X.
+        name: `human`, `cylinder` (made by code), `auto` (the human where it has been fetched, else
+            the cylinder), or the path of an .npz or .pkl file of SMPL, SMPL-H or SMPL-X.
+        fetch: Whether the human is fetched when it is not there.
 
     Raises:
         ConfigError: Neither a known body nor a file.
-        ModelError: The human cannot be fetched, or the file holds no body.
+        ModelError: The human is not there or cannot be fetched, or the file holds no body.
     """
+    if name == 'auto':
+        name = 'human' if body_path().exists() else 'cylinder'
     match name:
         case 'human':
+            if not fetch and not body_path().exists():
+                raise ModelError('Expected the human body in the cache, it has not been fetched; '
+                                 'run: occpose models fetch body')
             return read_model(fetch_body())
         case 'cylinder':
             from .cylinder_mesh import cylinder_model

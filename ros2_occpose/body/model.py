@@ -7,6 +7,7 @@ same in torch; `load.py` knows which bodies there are.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -94,7 +95,7 @@ class BodyModel:
         given = np.broadcast_to(betas, (*many, np.shape(betas)[-1])).reshape(len(turns), -1)
         shape[:, :given.shape[1]] = given
         centre = np.broadcast_to(root, (*many, 3)).reshape(-1, 3)
-        people = [self._one(*each) for each in zip(shape, turns, centre)]
+        people = [self._one(*each) for each in zip(self._at_rest(shape, turns), turns, centre)]
         return Bodies(**{name: np.stack([getattr(each, name) for each in people]
                                         ).reshape(*many, -1, 3)
                          for name in ('vertices', 'joints', 'body')})
@@ -104,28 +105,56 @@ class BodyModel:
         vertices = self.template + self.shapes[..., :len(betas)] @ betas
         return vertices, self.regressor @ vertices
 
-    def _one(self, betas: Floats, rotations: Floats, root: Floats) -> Bodies:
-        vertices, rest = self.rest(betas)
-        if self.corrections.shape[2]:
-            change = (rotations[1:] - np.eye(3, dtype=np.float32)).ravel()
-            vertices = vertices + (self._corrections @ change).reshape(-1, 3)
-        offsets = rest - rest[[0, *SMPL24.parents[1:]]]
+    def rest_joints(self, betas: Floats) -> Floats:
+        """Joints (..., 24, 3) [m] of shapes (..., S), arms out, without the skin."""
+        mean, changes = self._joints
+        return np.asarray(mean + np.einsum('jis,...s->...ji', changes, betas))
+
+    # Coordinates come first below, so that all arithmetic runs along the vertices.
+
+    def _at_rest(self, betas: Floats, rotations: Floats) -> Iterator[tuple[Floats, Floats]]:
+        """Of each person: the skin with its corrections (3, V), and joints (24, 3), arms out."""
+        template, shapes, corrections = self._columns
+        change = (rotations[:, 1:] - np.eye(3, dtype=np.float32)).reshape(len(rotations), -1)
+        corrected = (corrections @ change.T).T if self.corrections.shape[2] else None
+        for row, joints in enumerate(self.rest_joints(betas)):
+            vertices = template + shapes @ betas[row]
+            if corrected is not None:
+                vertices += corrected[row]
+            yield vertices.reshape(3, -1), joints
+
+    def _one(self, rest: tuple[Floats, Floats], rotations: Floats, root: Floats) -> Bodies:
+        (x, y, z), at = rest
+        offsets = at - at[[0, *SMPL24.parents[1:]]]
         joints, turns = forward(rotations, root, offsets)
-        shifts = joints - (turns @ rest[..., None])[..., 0]
-        carriers = np.concatenate([turns.reshape(_JOINTS, 9), shifts], 1)
-        moves = self._weights @ carriers.astype(self._weights.dtype)           # (V, 12)
-        skin = (moves[:, :9].reshape(-1, 3, 3) @ vertices[..., None])[..., 0] + moves[:, 9:]
+        shifts = joints - (turns @ at[..., None])[..., 0]
+        carriers = np.concatenate([turns.reshape(_JOINTS, 9), shifts], 1).astype(np.float32)
+        moves = carriers.T @ self._carried                                     # (12, V)
+        skin = np.empty((len(self.template), 3), np.float32)
+        for axis in range(3):
+            a, b, c = moves[3 * axis: 3 * axis + 3]
+            skin[:, axis] = a * x + b * y + c * z + moves[9 + axis]
         body = self.points @ skin if self.points.any() else body_points(joints, turns)
         return Bodies(vertices=skin, joints=joints, body=body)
 
     @cached_property
-    def _weights(self) -> Floats:
-        return np.ascontiguousarray(self.weights, np.float32)
+    def _columns(self) -> tuple[Floats, Floats, Floats]:
+        """Template (3V,), shapes (3V, S) and corrections (3V, P), all x first, then all y, z."""
+        template, shapes, corrections = (
+            np.ascontiguousarray(np.moveaxis(array, 1, 0), np.float32)
+            for array in (self.template, self.shapes, self.corrections))
+        return (template.ravel(), shapes.reshape(template.size, -1),
+                corrections.reshape(template.size, -1))
 
     @cached_property
-    def _corrections(self) -> Floats:
-        return np.ascontiguousarray(self.corrections.reshape(-1, self.corrections.shape[2]),
-                                    np.float32)
+    def _joints(self) -> tuple[Floats, Floats]:
+        """Rest joints of the mean shape (24, 3), and what a unit of each changes (24, 3, S)."""
+        return (self.regressor @ self.template,
+                np.einsum('jv,vis->jis', self.regressor, self.shapes, optimize=True))
+
+    @cached_property
+    def _carried(self) -> Floats:
+        return np.ascontiguousarray(self.weights.T, np.float32)                # (24, V)
 
     def to_bytes(self) -> bytes:
         """The content of a file in the format of SMPL, which `smplx` reads too."""

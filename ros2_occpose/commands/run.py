@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .options import add_pipeline_options, add_source_options, pipeline_config, source_options
 
 if TYPE_CHECKING:
+    from ..body.meshes import MeshMaker
     from ..pipeline import Pipeline
     from ..recording.source import Source
     from ..recording.summary import Tally
@@ -23,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='folder for poses.jsonl, poses.mcap, overlay.mp4, scene.png and '
                         'summary.json')
     parser.add_argument('--no-video', action='store_true', help='no overlay, which is faster')
+    parser.add_argument('--meshes', action='store_true',
+                        help='bodies in the overlay, in poses.jsonl and in poses.mcap')
+    parser.add_argument('--body', default='auto', metavar='NAME',
+                        help='of --meshes: human (fetched if need be), cylinder, or the path of '
+                        'an .npz or .pkl file of SMPL; auto: human where it is there, else '
+                        'cylinder (default: auto)')
     add_source_options(parser)
     add_pipeline_options(parser)
 
@@ -33,6 +40,8 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         OccposeError: The input, the calibration, the configuration or a model cannot be used.
     """
+    from ..body.load import load_body
+    from ..body.meshes import MeshMaker
     from ..pipeline import Pipeline
     from ..recording.source import open_source
     from ..recording.summary import Tally, peak_memory_mb, table, write_summary
@@ -40,9 +49,10 @@ def run(args: argparse.Namespace) -> None:
     source = open_source(args.input, source_options(args))
     for note in source.notes:
         print(f'note: {note}')
+    meshes = MeshMaker(load_body(args.body)) if args.meshes else None
     pipeline, tally, complete = Pipeline(pipeline_config(args)), Tally(), False
     try:
-        _process(source, pipeline, tally, args)
+        _process(source, pipeline, meshes, tally, args)
         complete = True
     finally:
         if tally.frames_answered:
@@ -55,7 +65,8 @@ def run(args: argparse.Namespace) -> None:
             print(f'The files are in {args.output}.')
 
 
-def _process(source: Source, pipeline: Pipeline, tally: Tally, args: argparse.Namespace) -> None:
+def _process(source: Source, pipeline: Pipeline, meshes: MeshMaker | None, tally: Tally,
+             args: argparse.Namespace) -> None:
     from time import perf_counter
 
     from tqdm import tqdm
@@ -76,6 +87,6 @@ def _process(source: Source, pipeline: Pipeline, tally: Tally, args: argparse.Na
             spent_ms = (perf_counter() - start) * 1e3
             humans = humans_of(people, frame_id=source.frame_id, camera_frame=source.camera_frame,
                                min_visibility=pipeline.config.lifting.min_visibility)
-            outputs.write(frame, humans)
+            outputs.write(frame, humans, None if meshes is None else meshes(people))
             tally.add(humans, spent_ms, pipeline.stage_ms)
             progress.set_postfix(people=tally.people[-1], ms=f'{spent_ms:.0f}')

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..body.meshes import Meshes
 from ..config import LiftingConfig
 from ..skeleton import COCO17, H36M17, conversion
 from ..types import (
@@ -133,8 +134,13 @@ def inferred(humans: Humans) -> Bools:
     return hidden
 
 
-def record(humans: Humans) -> dict[str, Json]:
-    """One line of `poses.jsonl`: names instead of numbers for states, None for unknown numbers."""
+def record(humans: Humans, meshes: Meshes | None = None) -> dict[str, Json]:
+    """One line of `poses.jsonl`: names instead of numbers for states, None for unknown numbers.
+
+    Args:
+        humans: Everybody.
+        meshes: Bodies of the same people, which are added.
+    """
     people = [{
         'id': int(humans.ids[i]),
         'state': TrackState(humans.states[i]).name,
@@ -147,8 +153,14 @@ def record(humans: Humans) -> dict[str, Json]:
         'keypoints': _plain(np.concatenate(
             [humans.keypoints_px[i], humans.keypoint_scores[i, :, None]], -1), 2),
     } for i in range(len(humans))]
-    return {'stamp_ns': humans.stamp_ns, 'frame_id': humans.frame_id,
+    line = {'stamp_ns': humans.stamp_ns, 'frame_id': humans.frame_id,
             'camera_pose': humans.camera_pose.name, 'humans': people}
+    if meshes is not None:
+        line['body_model'] = meshes.body.name
+        for i, person in enumerate(people):
+            person |= {'betas': _plain(meshes.betas[i], 3), 'pelvis': _plain(meshes.pelvis[i], 4),
+                       'rotations': _plain(meshes.quats_wxyz[i], 4)}
+    return line
 
 
 def _plain(values: Floats | float, digits: int) -> Json:

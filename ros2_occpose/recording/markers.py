@@ -7,6 +7,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from ..body.coarse import coarse
+from ..body.meshes import Meshes
 from ..config import ShapesConfig
 from ..geometry import quat_wxyz_from_matrix
 from ..skeleton import H36M17
@@ -16,6 +18,8 @@ from .palette import colour
 
 BONE_M, HIDDEN_BONE_M, JOINT_M, TEXT_M = 0.035, 0.018, 0.06, 0.16      # widths, text height [m]
 HIDDEN_ALPHA, ROOT_ALPHA, JOINT_ALPHA = 0.35, 0.18, 0.1
+SEEN_SKIN_ALPHA, HIDDEN_SKIN_ALPHA = 0.9, 0.3
+SKIN_VERTICES = 700         # of a body in markers: each triangle is three points of 24 bytes
 LABEL_ABOVE_HEAD_M = 0.3
 VELOCITY_SHOWN_S = 0.5      # the arrow ends where the person will be after this time
 
@@ -29,6 +33,7 @@ class Shape(IntEnum):
     LINE_LIST = 5
     SPHERE_LIST = 7
     TEXT = 9
+    TRIANGLE_LIST = 11
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +51,30 @@ class Marker:
     text: str = ''
 
 
-def markers_of(humans: Humans, wanted: ShapesConfig | None = None) -> list[Marker]:
-    """Everything to be shown of one frame; people just lost are not shown."""
+def markers_of(humans: Humans, wanted: ShapesConfig | None = None,
+               meshes: Meshes | None = None) -> list[Marker]:
+    """Everything to be shown of one frame; people just lost are not shown.
+
+    Args:
+        humans: Everybody.
+        wanted: Which shapes.
+        meshes: Of the same people, to be shown where `wanted` says so.
+    """
     wanted, hidden = wanted or ShapesConfig(), inferred(humans)
     shown = [i for i in range(len(humans)) if humans.states[i] != TrackState.LOST]
-    return [marker for i in shown for marker in _person(humans, i, hidden[i], wanted)]
+    found = [marker for i in shown for marker in _person(humans, i, hidden[i], wanted)]
+    if meshes is not None and wanted.meshes:
+        found += [_skin(humans, i, hidden[i], meshes) for i in shown]
+    return found
+
+
+def _skin(humans: Humans, i: int, hidden: Bools, meshes: Meshes) -> Marker:
+    """The body of a person: the less of it is seen, the paler."""
+    stay, faces = coarse(meshes.body, SKIN_VERTICES)
+    alpha = SEEN_SKIN_ALPHA + (HIDDEN_SKIN_ALPHA - SEEN_SKIN_ALPHA) * float(hidden.mean())
+    person, skin = int(humans.ids[i]), meshes.vertices[i][stay]
+    return Marker(namespace='mesh', id=person, shape=Shape.TRIANGLE_LIST, scale=(1.0, 1.0, 1.0),
+                  rgba=(*colour(person), alpha), points=skin[faces].reshape(-1, 3))
 
 
 def _person(humans: Humans, i: int, hidden: Bools, wanted: ShapesConfig) -> Iterator[Marker]:

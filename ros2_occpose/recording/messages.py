@@ -5,11 +5,13 @@ that are not given have their default. Both rclpy and rosbags messages are made 
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from ..body.meshes import Meshes
+from ..body.model import BodyModel
 from ..geometry import Camera
 from ..skeleton import COCO17, H36M17, Skeleton
 from ..types import CameraPoseSource, Floats
@@ -154,6 +156,36 @@ def skeleton_model(make: Make, skeleton: Skeleton = H36M17) -> Message:
                 parents=np.array(skeleton.parents, np.int16))
 
 
+def mesh_array(make: Make, meshes: Meshes, frame_id: str, *, vertices: bool,
+               pack: Callable[[Floats], object] = np.asarray) -> Message:
+    """HumanMeshArray of one frame.
+
+    Args:
+        make: Builds messages.
+        meshes: Everybody.
+        frame_id: Frame of their positions.
+        vertices: Whether they are computed and put in.
+        pack: Makes of float32 numbers what messages hold.
+    """
+    skins = meshes.vertices if vertices else np.zeros((len(meshes), 0), np.float32)
+    return make(
+        f'{PACKAGE}/HumanMeshArray', header=header(make, meshes.stamp_ns, frame_id),
+        body_model=meshes.body.name,
+        meshes=[make(
+            f'{PACKAGE}/HumanMesh', id=int(meshes.ids[i]), state=int(meshes.states[i]),
+            betas=pack(meshes.betas[i].astype(np.float32)),
+            joint_rotations=[make('geometry_msgs/Quaternion', x=x, y=y, z=z, w=w)
+                             for w, x, y, z in meshes.quats_wxyz[i].tolist()],
+            root=_point(make, meshes.pelvis[i]), vertices=pack(skin.ravel()))
+            for i, skin in enumerate(skins)])
+
+
+def mesh_model(make: Make, body: BodyModel) -> Message:
+    """MeshModel: the triangles between the vertices of HumanMesh."""
+    return make(f'{PACKAGE}/MeshModel', name=body.name, num_vertices=len(body.template),
+                triangles=body.faces.astype(np.uint32).ravel())
+
+
 def camera_info(make: Make, camera: Camera, stamp_ns: int, camera_frame: str) -> Message:
     """sensor_msgs/CameraInfo."""
     projection = np.concatenate([camera.k, np.zeros((3, 1))], axis=1)
@@ -164,17 +196,26 @@ def camera_info(make: Make, camera: Camera, stamp_ns: int, camera_frame: str) ->
 
 
 def marker_array(make: Make, markers: Sequence[Marker], stamp_ns: int, frame_id: str,
-                 lifetime_s: float = 0.0) -> Message:
-    """MarkerArray that replaces whatever was shown before; a lifetime of 0 never ends."""
+                 lifetime_s: float = 0.0,
+                 points: Callable[[Floats], list[Message]] | None = None) -> Message:
+    """MarkerArray that replaces whatever was shown before; a lifetime of 0 never ends.
+
+    `points` makes geometry_msgs/Point of (P, 3), where there is a faster way than `make`.
+    """
+    def points_of(places: Floats) -> list[Message]:
+        return [_point(make, place) for place in places.tolist()]
+
     head = header(make, stamp_ns, frame_id)
     seconds, nanoseconds = divmod(round(lifetime_s * 1e9), 1_000_000_000)
     lifetime = make('builtin_interfaces/Duration', sec=seconds, nanosec=nanoseconds)
     clear = make('visualization_msgs/Marker', header=head, action=3)
     return make('visualization_msgs/MarkerArray',
-                markers=[clear, *(_marker(make, marker, head, lifetime) for marker in markers)])
+                markers=[clear, *(_marker(make, marker, head, lifetime, points or points_of)
+                                  for marker in markers)])
 
 
-def _marker(make: Make, marker: Marker, head: Message, lifetime: Message) -> Message:
+def _marker(make: Make, marker: Marker, head: Message, lifetime: Message,
+            points_of: Callable[[Floats], list[Message]]) -> Message:
     w, x, y, z = marker.quat_wxyz
     r, g, b, a = marker.rgba
     pose = make('geometry_msgs/Pose', position=_point(make, marker.position),
@@ -182,4 +223,4 @@ def _marker(make: Make, marker: Marker, head: Message, lifetime: Message) -> Mes
     return make('visualization_msgs/Marker', header=head, ns=marker.namespace, id=marker.id,
                 type=int(marker.shape), action=0, pose=pose, scale=_vector(make, marker.scale),
                 color=make('std_msgs/ColorRGBA', r=r, g=g, b=b, a=a), text=marker.text,
-                points=[_point(make, p) for p in marker.points.tolist()], lifetime=lifetime)
+                points=points_of(marker.points), lifetime=lifetime)

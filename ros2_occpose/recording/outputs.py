@@ -9,6 +9,7 @@ from typing import Self
 import cv2
 import numpy as np
 
+from ..body.meshes import Meshes
 from ..errors import InputError
 from ..types import Frame
 from .humans import Humans
@@ -38,16 +39,16 @@ class Outputs:
                     OverlayVideo(folder / 'overlay.mp4', video_fps))
             self._open = stack.pop_all()
 
-    def write(self, frame: Frame, humans: Humans) -> None:
-        """One frame and what the pipeline said about it."""
-        self._jsonl.write(humans)
+    def write(self, frame: Frame, humans: Humans, meshes: Meshes | None = None) -> None:
+        """One frame and what the pipeline said about it, with bodies or without."""
+        self._jsonl.write(humans, meshes)
         overlay = None
         if self._video is not None:
-            large = draw_large(frame.image, humans, frame.camera, frame.world_from_camera)
+            large = draw_large(frame.image, humans, frame.camera, frame.world_from_camera, meshes)
             self._video.write(large)
             overlay = np.asarray(
                 cv2.resize(large, frame.camera.size, interpolation=cv2.INTER_AREA), np.uint8)
-        self._mcap.write(humans, frame.camera, frame.world_from_camera, overlay)
+        self._mcap.write(humans, frame.camera, frame.world_from_camera, overlay, meshes)
         self._scene.add(humans, frame.camera, frame.world_from_camera)
 
     def close(self) -> None:

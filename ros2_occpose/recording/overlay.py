@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from ..body.meshes import Meshes
 from ..geometry import Camera, invert, transform
 from ..skeleton import H36M17
 from ..types import Bools, Floats, Image, TrackState
@@ -13,11 +14,13 @@ from .birdseye import draw_birdseye
 from .canvas import DARK, Box, Canvas, Colour
 from .humans import Humans, inferred
 from .palette import colour_bgr
+from .skins import draw_skins
 
 BONE_WIDTH = 0.016          # of the person's height in the image
 WIDTH_PX = (1.2, 6.0)       # bones are never thinner or thicker, at 960x720
 OUTLINE = 0.7               # of the width, on both sides together
 RIGHT_SIDE = 0.66           # brightness of the right arm and leg
+SKIN, HIDDEN_SKIN = 0.8, 0.35   # opacity of bodies in full view, and of hidden ones
 LEAST_LINES = 1080          # smaller images are enlarged for `draw_large`
 STATE_TEXT = {TrackState.TENTATIVE: 'new', TrackState.OCCLUDED: 'hidden', TrackState.LOST: 'lost'}
 
@@ -34,7 +37,8 @@ class _View:
 
 
 def draw_people(image: Image, humans: Humans, camera: Camera,
-                world_from_camera: Floats | None = None, *, birdseye: bool = True) -> Image:
+                world_from_camera: Floats | None = None, *, birdseye: bool = True,
+                meshes: Meshes | None = None) -> Image:
     """A copy of the image with everybody in it.
 
     Args:
@@ -43,13 +47,14 @@ def draw_people(image: Image, humans: Humans, camera: Camera,
         camera: Of this image.
         world_from_camera: (4, 4).
         birdseye: Whether a map of the ground is drawn into the lower right corner.
+        meshes: Bodies of the same people, which are drawn instead of bones.
     """
     canvas = Canvas(image.copy())
     views = _views(humans, camera, world_from_camera)
-    for view in sorted(views, key=lambda v: -v.distance_m):     # the nearest on top
-        _draw_seen(canvas, humans, view)
-    for view in views:
-        _draw_hidden(canvas, humans, view)
+    if meshes is not None:
+        _draw_bodies(canvas, humans, views, meshes, camera, world_from_camera)
+    else:
+        _draw_bones(canvas, humans, views)
     taken: list[Box] = []
     for view in sorted(views, key=lambda v: v.distance_m):
         _draw_label(canvas, humans, view, taken)
@@ -59,11 +64,11 @@ def draw_people(image: Image, humans: Humans, camera: Camera,
 
 
 def draw_large(image: Image, humans: Humans, camera: Camera,
-               world_from_camera: Floats | None = None) -> Image:
+               world_from_camera: Floats | None = None, meshes: Meshes | None = None) -> Image:
     """The same, enlarged to at least 1080 lines: thin lines and text stay readable."""
     factor = max(1.0, LEAST_LINES / camera.height)
     if factor == 1.0:
-        return draw_people(image, humans, camera, world_from_camera)
+        return draw_people(image, humans, camera, world_from_camera, meshes=meshes)
     size = (2 * round(camera.width * factor / 2), 2 * round(camera.height * factor / 2))
     stretch = np.array(size, float) / camera.size
     k = np.diag([*stretch, 1.0]) @ camera.k
@@ -71,7 +76,7 @@ def draw_large(image: Image, humans: Humans, camera: Camera,
     boxes = humans.boxes_px * np.tile(stretch, 2)
     scaled = replace(humans, boxes_px=boxes, keypoints_px=humans.keypoints_px * stretch)
     pixels = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    return draw_people(pixels, scaled, large, world_from_camera)
+    return draw_people(pixels, scaled, large, world_from_camera, meshes=meshes)
 
 
 def _views(humans: Humans, camera: Camera, world_from_camera: Floats | None) -> list[_View]:
@@ -91,6 +96,24 @@ def _views(humans: Humans, camera: Camera, world_from_camera: Floats | None) -> 
     return views
 
 
+def _draw_bodies(canvas: Canvas, humans: Humans, views: list[_View], meshes: Meshes,
+                 camera: Camera, world_from_camera: Floats | None) -> None:
+    """Bodies, the paler the less of them is seen, and the corners of the boxes."""
+    opacity = np.zeros(len(humans))
+    for view in views:
+        opacity[view.row] = SKIN + (HIDDEN_SKIN - SKIN) * float(view.hidden.mean())
+    draw_skins(canvas.image, meshes, camera, world_from_camera, opacity)
+    for view in views:
+        _draw_box(canvas, humans, view, 2.0 * canvas.unit)
+
+
+def _draw_bones(canvas: Canvas, humans: Humans, views: list[_View]) -> None:
+    for view in sorted(views, key=lambda v: -v.distance_m):     # the nearest on top
+        _draw_seen(canvas, humans, view)
+    for view in views:
+        _draw_hidden(canvas, humans, view)
+
+
 def _draw_seen(canvas: Canvas, humans: Humans, view: _View) -> None:
     """Bones and joints that the camera sees, and the corners of the box."""
     width, bones = _width(canvas, view), _bones(view, hidden=False)
@@ -101,9 +124,13 @@ def _draw_seen(canvas: Canvas, humans: Humans, view: _View) -> None:
         canvas.line(view.joints_px[a], view.joints_px[b], _side(colour, b), width)
     for joint in np.flatnonzero(~view.hidden & np.isfinite(view.joints_px).all(-1)):
         canvas.dot(view.joints_px[joint], 1.15 * width, _side(colour, int(joint)))
+    _draw_box(canvas, humans, view, min(width, 2.0 * canvas.unit))
+
+
+def _draw_box(canvas: Canvas, humans: Humans, view: _View, width: float) -> None:
     box = humans.boxes_px[view.row]
     if np.isfinite(box).all():
-        canvas.corners(box, colour, min(width, 2.0 * canvas.unit))
+        canvas.corners(box, colour_bgr(int(humans.ids[view.row])), width)
 
 
 def _draw_hidden(canvas: Canvas, humans: Humans, view: _View) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..body.meshes import Meshes
 from ..errors import InputError
 from .humans import Humans, Json, record
 
@@ -24,9 +25,9 @@ class PosesJsonl:
         except OSError as error:
             raise InputError(f'Cannot write {path}: {error.strerror}.') from error
 
-    def write(self, humans: Humans) -> None:
+    def write(self, humans: Humans, meshes: Meshes | None = None) -> None:
         """One frame."""
-        line = json.dumps(record(humans), allow_nan=False, separators=(',', ':'))
+        line = json.dumps(record(humans, meshes), allow_nan=False, separators=(',', ':'))
         self._file.write(line + '\n')
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 import cv2
 import numpy as np
 
+from ..body.meshes import Meshes
 from ..geometry import Camera, quat_wxyz_from_matrix
 from ..types import Floats, Image
 from .humans import Humans
@@ -19,6 +20,8 @@ from .messages import (
     header,
     human_array,
     marker_array,
+    mesh_array,
+    mesh_model,
     skeleton_model,
 )
 from .typestore import full_name, make, serialise, typestore
@@ -28,6 +31,8 @@ JPEG_QUALITY = 80
 # topic -> (type, latched); as the live node is launched
 TOPICS = {
     '/occpose/humans': ('ros2_occpose/HumanArray', False),
+    '/occpose/meshes': ('ros2_occpose/HumanMeshArray', False),
+    '/occpose/mesh_model': ('ros2_occpose/MeshModel', True),
     '/occpose/markers': ('visualization_msgs/MarkerArray', False),
     '/occpose/skeleton_model': ('ros2_occpose/SkeletonModel', True),
     '/occpose/overlay/compressed': ('sensor_msgs/CompressedImage', False),
@@ -45,8 +50,9 @@ class PosesMcap:
         self._described = False
 
     def write(self, humans: Humans, camera: Camera | None = None,
-              world_from_camera: Floats | None = None, overlay: Image | None = None) -> None:
-        """One frame; what is not given is not written."""
+              world_from_camera: Floats | None = None, overlay: Image | None = None,
+              meshes: Meshes | None = None) -> None:
+        """One frame; what is not given is not written. Of meshes, all but the vertices is."""
         stamp_ns = humans.stamp_ns
         if not self._described:
             self._put('/occpose/skeleton_model', stamp_ns, skeleton_model(make))
@@ -54,6 +60,11 @@ class PosesMcap:
         self._put('/occpose/humans', stamp_ns, human_array(make, humans))
         self._put('/occpose/markers', stamp_ns,
                   marker_array(make, markers_of(humans), stamp_ns, humans.frame_id))
+        if meshes is not None:
+            if '/occpose/mesh_model' not in self._channels:
+                self._put('/occpose/mesh_model', stamp_ns, mesh_model(make, meshes.body))
+            self._put('/occpose/meshes', stamp_ns,
+                      mesh_array(make, meshes, humans.frame_id, vertices=False))
         if camera is not None:
             self._put('/camera/camera_info', stamp_ns,
                       camera_info(make, camera, stamp_ns, humans.camera_frame))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..recording.humans import Humans
-from ..types import Frame
+from ..types import Frame, People
 from .camera_pose import CameraPose
 from .frames import FrameMaker
 from .inputs import Inputs, Question
@@ -17,7 +17,8 @@ from .worker import Worker
 class Picture:
     """What is to be shown of one image."""
 
-    humans: Humans
+    humans: Humans          # what was published
+    people: People          # what it was made of
     frame: Frame
 
 

@@ -12,15 +12,17 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from visualization_msgs.msg import MarkerArray
 
-from ros2_occpose.msg import HumanArray, PipelineStats, SkeletonModel
+from ros2_occpose.msg import HumanArray, HumanMeshArray, PipelineStats, SkeletonModel
 
-from ..config import PublishConfig
+from ..body.meshes import Meshes
+from ..config import NodeConfig, PublishConfig
 from ..recording.humans import Humans, humans_of
 from ..recording.markers import markers_of
 from ..recording.messages import human_array, marker_array, skeleton_model
 from ..recording.overlay import draw_people
 from ..recording.trails import Trails
 from ..types import CameraPoseSource, Frame, People
+from .bodies import BodyOutputs, PointPool
 from .conversions import NS_PER_S, header, human_transforms, image_message, make
 from .health import StageTimes
 from .qos import overridable
@@ -35,10 +37,18 @@ def latched() -> QoSProfile:
 
 
 class Outputs:
-    """Publishers of the node; results are in the world frame while the camera pose is known."""
+    """Publishers of the node; results are in the world frame while the camera pose is known.
 
-    def __init__(self, node: Node, world_frame: str, tell: Callable[[str], None]) -> None:
-        self._node, self._world_frame = node, world_frame
+    Args:
+        node: Which publishes.
+        config: Of the node.
+        tell: Where to say what it uses.
+        complain: Where to say that there is no body.
+    """
+
+    def __init__(self, node: Node, config: NodeConfig, tell: Callable[[str], None],
+                 complain: Callable[[str], None]) -> None:
+        self._node, self._world_frame = node, config.world_frame
         self._publishers: list[Publisher] = []
         self._humans = self._publisher(HumanArray, 'humans')
         self._markers = self._publisher(MarkerArray, 'markers')
@@ -48,6 +58,10 @@ class Outputs:
         self._skeleton = node.create_publisher(SkeletonModel, 'skeleton_model', latched())
         self._publishers.append(self._skeleton)
         self._skeleton.publish(skeleton_model(make))
+        self._bodies = BodyOutputs(node, config.body, self._publisher(HumanMeshArray, 'meshes'),
+                                   latched(), tell, complain)
+        self._publishers.append(self._bodies.model)
+        self._points = PointPool()
         self._trails, self._times = Trails(), StageTimes()
         self._screen = threading.Lock()          # what is shown, and what is known of it
         self._shown_in = ''                      # frame of the last markers
@@ -97,15 +111,36 @@ class Outputs:
             if transforms:
                 self._tf.publish(make('tf2_msgs/TFMessage', transforms=transforms))
 
-    def pictures(self, humans: Humans, frame: Frame, config: PublishConfig) -> None:
-        """Publish markers and the overlay, each only if wanted."""
+    def pictures(self, humans: Humans, people: People, frame: Frame,
+                 config: PublishConfig) -> None:
+        """Publish meshes, markers and the overlay, each only if wanted.
+
+        Args:
+            humans: What was published of this frame.
+            people: What that was made of.
+            frame: The image.
+            config: What to publish.
+        """
+        meshes = self._bodies.of(people, config, shown=self._shows_meshes(config))
+        if meshes is not None:
+            self._bodies.publish(meshes, humans.frame_id, config)
         with self._screen:
-            self._show(humans, config)
+            self._show(humans, meshes, config)
         if config.overlay and self._overlay.get_subscription_count():
-            image = draw_people(frame.image, humans, frame.camera, frame.world_from_camera)
+            image = draw_people(frame.image, humans, frame.camera, frame.world_from_camera,
+                                meshes=meshes if config.overlay_meshes else None)
             self._overlay.publish(image_message(image, humans.stamp_ns, humans.camera_frame))
 
-    def _show(self, humans: Humans, config: PublishConfig) -> None:
+    def _shows_meshes(self, config: PublishConfig) -> bool:
+        """Whether a picture with bodies is wanted, and somebody looks at it."""
+        lookers = 0
+        if config.markers and config.shapes.meshes:
+            lookers += self._markers.get_subscription_count()
+        if config.overlay and config.overlay_meshes:
+            lookers += self._overlay.get_subscription_count()
+        return lookers > 0
+
+    def _show(self, humans: Humans, meshes: Meshes | None, config: PublishConfig) -> None:
         if not config.markers:
             self._wipe()
             return
@@ -114,9 +149,10 @@ class Outputs:
             self._trails.clear()
         trails = self._trails.update(humans, config.trail_s) if config.trail_s else []
         if self._markers.get_subscription_count():
+            self._points.begin()
             self._markers.publish(marker_array(
-                make, [*markers_of(humans, config.shapes), *trails], humans.stamp_ns,
-                humans.frame_id, config.shapes.lifetime_s))
+                make, [*markers_of(humans, config.shapes, meshes), *trails], humans.stamp_ns,
+                humans.frame_id, config.shapes.lifetime_s, self._points))
 
     def stats(self, humans: Humans, received: int, dropped: int, backends: Mapping[str, str],
               stage_ms: Mapping[str, float]) -> None:
@@ -132,6 +168,7 @@ class Outputs:
 
     def clear(self) -> None:
         """Take everything off the screen, once: nobody is known any more."""
+        self._bodies.reset()
         with self._screen:
             self._wipe()
 

@@ -144,7 +144,8 @@ class PoseNode(LifecycleNode):
         return SUCCESS
 
     def _configure(self) -> None:
-        self._outputs = Outputs(self, self._settings.node.world_frame, self._log.info)
+        self._outputs = Outputs(self, self._settings.node, self._log.info,
+                                lambda text: self._faults('body', text))
         try:
             self._bridges = load_bridges(self, self._settings.node)
             self._adjusted = self._settings.pipeline
@@ -238,12 +239,14 @@ class PoseNode(LifecycleNode):
         if active is None or pipeline is None or outputs is None:
             return
 
-        def find() -> tuple[Frame, Humans]:
+        def find() -> Picture:
             frame = active.frames(question)
             self._watch_for_jumps(frame)
             self._adjust(pipeline)
-            return frame, outputs.humans(pipeline(frame), question.frame_id or 'camera',
-                                         self._settings.pipeline.lifting.min_visibility)
+            people = pipeline(frame)
+            return Picture(outputs.humans(people, question.frame_id or 'camera',
+                                          self._settings.pipeline.lifting.min_visibility),
+                           people, frame)
 
         def tell(frame: Frame, humans: Humans) -> None:
             publish = self._settings.node.publish
@@ -257,11 +260,10 @@ class PoseNode(LifecycleNode):
         if found is None:
             active.failed += 1
             return
-        frame, humans = found
         active.answered += 1
-        self._health.answered(humans.latency_s)
-        active.pictures.ask(Picture(humans, frame))
-        self._survived(lambda: tell(frame, humans))
+        self._health.answered(found.humans.latency_s)
+        active.pictures.ask(found)
+        self._survived(lambda: tell(found.frame, found.humans))
 
     def _adjust(self, pipeline: LivePipeline) -> None:
         """Take over parameters that have changed since the last image."""
@@ -273,7 +275,7 @@ class PoseNode(LifecycleNode):
     def _show(self, picture: Picture) -> None:
         outputs = self._outputs
         if outputs is not None:
-            self._survived(lambda: outputs.pictures(picture.humans, picture.frame,
+            self._survived(lambda: outputs.pictures(picture.humans, picture.people, picture.frame,
                                                     self._settings.node.publish))
 
     def _survived(self, step: Callable[[], T]) -> T | None:

@@ -17,6 +17,7 @@ import numpy as np
 from ...body.kinematics import BODY as BODY
 from ...body.kinematics import body_points, forward
 from ...body.kinematics import h36m_of as h36m_of
+from ...body.turns import between
 from ...errors import DataError
 from ...skeleton import COCO17, SMPL24
 from ...types import Floats
@@ -25,7 +26,7 @@ from .bvh import read_bvh
 from .mocap_text import read_deepmimic, read_expmap
 from .proportions import lift_collars, like_people
 from .recordings import Named, from_asf, from_cmu, from_daz, from_deepmimic
-from .retarget import Recording, between, retarget
+from .retarget import Recording, retarget
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...body.kinematics import TYPICAL_OFFSETS
+from ...body.turns import between, swing
 from ...errors import DataError
 from ...skeleton import SMPL24
 from ...types import Floats
 from .bvh import axis_rotations
-from .retarget import Z_UP_FROM_Y_UP, Recording, between, swing
+from .retarget import Z_UP_FROM_Y_UP, Recording
 
 Named = Mapping[str, Floats]
 _SIDES = ('left', 'right')

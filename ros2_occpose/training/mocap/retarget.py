@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...body.kinematics import TYPICAL_OFFSETS
+from ...body.turns import between, frame, limb_turns, local_of, swing
 from ...errors import DataError
-from ...geometry import matrix_from_quat_wxyz, quat_wxyz_from_matrix
 from ...skeleton import SMPL24
 from ...types import Floats
 
@@ -128,8 +128,8 @@ def _turn_torso(turns: Floats, points: Mapping[str, Floats]) -> None:
     hips = (points['left_hip'] + points['right_hip']) / 2
     up = (points['left_shoulder'] + points['right_shoulder']) / 2 - hips
     low_up = points['spine'] - hips if 'spine' in points else up
-    pelvis = _frame(points['left_hip'] - points['right_hip'], low_up)
-    chest = _frame(points['left_shoulder'] - points['right_shoulder'], up)
+    pelvis = frame(points['left_hip'] - points['right_hip'], low_up)
+    chest = frame(points['left_shoulder'] - points['right_shoulder'], up)
     head = _turn_of_head(points, chest)
     at = SMPL24.index
     turns[:, at('pelvis')], turns[:, at('spine3')], turns[:, at('head')] = pelvis, chest, head
@@ -143,7 +143,7 @@ def _turn_of_head(points: Mapping[str, Floats], chest: Floats) -> Floats:
     if {'left_ear', 'right_ear', 'nose'} <= points.keys():
         left = points['left_ear'] - points['right_ear']
         ahead = points['nose'] - (points['left_ear'] + points['right_ear']) / 2
-        tilted = _frame(left, np.cross(ahead, left))
+        tilted = frame(left, np.cross(ahead, left))
         return tilted @ _FROM_NOSE
     neck = next((points[joint] for joint in ('neck', 'thorax') if joint in points), None)
     top = next((points[joint] for joint in ('head_top', 'head') if joint in points), None)
@@ -151,7 +151,7 @@ def _turn_of_head(points: Mapping[str, Floats], chest: Floats) -> Floats:
         return chest
     up = top - neck
     if 'nose' in points:
-        return _frame(np.cross(up, points['nose'] - neck), up)
+        return frame(np.cross(up, points['nose'] - neck), up)
     return swing(chest[..., 1], up) @ chest
 
 
@@ -160,20 +160,9 @@ def _turn_limb(turns: Floats, points: Mapping[str, Floats], carrier: str, joints
     """Fill in the turns of an arm or a leg: of its first two joints; `hinge`: bends about it."""
     first, second, third = (SMPL24.index(joint) for joint in joints)
     start, middle, end = (points[joint] for joint in joints)
-    bone, next_bone = middle - start, end - middle
-    turn = turns[:, SMPL24.index(carrier)]
-    turn = swing(turn @ TYPICAL_OFFSETS[second], bone) @ turn
-    along = bone / np.linalg.norm(bone, axis=-1, keepdims=True)
-    onward = next_bone / np.linalg.norm(next_bone, axis=-1, keepdims=True)
-    bend = np.cross(along, onward)
-    sure = np.clip((np.linalg.norm(bend, axis=-1, keepdims=True) - 0.2) / 0.4, 0, 1)
-    loose = turn @ hinge
-    axis = sure * bend + (1 - sure) * loose * 0.4
-    axis = axis - (axis * along).sum(-1, keepdims=True) * along
-    loose = loose - (loose * along).sum(-1, keepdims=True) * along
-    turns[:, first] = swing(loose, axis) @ turn
-    turn = turns[:, first]
-    turns[:, second] = swing(turn @ TYPICAL_OFFSETS[third], next_bone) @ turn
+    turns[:, first], turns[:, second] = limb_turns(
+        turns[:, SMPL24.index(carrier)], (TYPICAL_OFFSETS[second], TYPICAL_OFFSETS[third]),
+        (middle - start, end - middle), hinge)
 
 
 def _turn_end(turns: Floats, points: Mapping[str, Floats], joint: str, end: str,
@@ -197,45 +186,6 @@ def _joints_among(points: Mapping[str, Floats], turns: Floats) -> dict[str, Floa
     if 'thorax' in points:
         kept['neck'] = points['thorax']
     return kept
-
-
-def _frame(left: Floats, up: Floats) -> Floats:
-    """Rotations (..., 3, 3) whose columns are left, about up, forward."""
-    x = left / np.linalg.norm(left, axis=-1, keepdims=True)
-    z = np.cross(x, up)
-    z = z / np.linalg.norm(z, axis=-1, keepdims=True)
-    return np.stack([x, np.cross(z, x), z], -1)
-
-
-def local_of(turns: Floats) -> Floats:
-    """Rotations in the world to rotations in the parent's axes, (..., 24, 3, 3)."""
-    parents = list(SMPL24.parents[1:])
-    local = turns.copy()
-    local[..., 1:, :, :] = np.swapaxes(turns[..., parents, :, :], -1, -2) @ turns[..., 1:, :, :]
-    return local
-
-
-def between(start: Floats, end: Floats, share: float | Floats) -> Floats:
-    """Rotations (..., 3, 3) a share of the way from one to another, the shorter way round."""
-    quat = quat_wxyz_from_matrix(np.swapaxes(start, -1, -2) @ end)         # w >= 0
-    axis = quat[..., 1:]
-    sine = np.linalg.norm(axis, axis=-1)
-    angle = np.arctan2(sine, quat[..., 0]) * share                         # half of the turn
-    axis = axis * (np.sin(angle) / np.maximum(sine, 1e-12))[..., None]
-    part = np.concatenate([np.cos(angle)[..., None], axis], -1)
-    return np.asarray(start @ matrix_from_quat_wxyz(part))
-
-
-def swing(start: Floats, end: Floats) -> Floats:
-    """The smallest rotations that bring directions `start` to `end`, (..., 3) -> (..., 3, 3)."""
-    start = start / np.linalg.norm(start, axis=-1, keepdims=True)
-    end = end / np.linalg.norm(end, axis=-1, keepdims=True)
-    cosine = (start * end).sum(-1, keepdims=True)
-    axis = np.cross(start, end)
-    lost = cosine < -1 + 1e-9                                              # opposite: any axis
-    aside = np.cross(start, np.where(np.abs(start[..., :1]) < 0.9, [1.0, 0, 0], [0, 1.0, 0]))
-    quat = np.concatenate([np.where(lost, 0.0, 1 + cosine), np.where(lost, aside, axis)], -1)
-    return matrix_from_quat_wxyz(quat)
 
 
 # Head axes in axes whose forward is from the ears to the nose, which lies 15 mm lower.

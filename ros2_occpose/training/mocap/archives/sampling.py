@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....body.turns import between
 from ....errors import DataError
 from ....types import Floats, Ints
 from ..motion import FPS
-from ..retarget import between
 
 
 def resample_turns(turns: Floats, fps: float) -> Floats:

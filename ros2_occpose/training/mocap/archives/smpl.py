@@ -15,11 +15,11 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ....body.kinematics import forward
+from ....body.turns import swing
 from ....errors import DataError
 from ....skeleton import SMPL24
 from ....types import Floats
 from ..motion import Motion
-from ..retarget import swing
 from .sampling import resample, resample_turns
 
 _ANKLE_HEIGHT = 0.08            # [m] above the floor
