@@ -51,6 +51,7 @@ def test_a_bag_reader_finds_everything(scene: Scene, tmp_path: Path) -> None:
     frames = int(SECONDS * FPS)
     counts = {topic: sum(t == topic for t, _, _ in messages) for topic in TOPICS}
     assert counts.pop('/occpose/skeleton_model') == 1
+    assert counts.pop('/occpose/meshes') == counts.pop('/occpose/mesh_model') == 0
     assert set(counts.values()) == {frames}
     for topic, stamp_ns, message in messages:
         if topic == '/occpose/humans':

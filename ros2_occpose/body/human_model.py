@@ -98,6 +98,8 @@ def _coarse(assets: HumanAssets, vertices: Floats, count: int) -> tuple[Ints, In
     body = assets.faces_of('body')
     u, v = assets.uv[assets.uv_faces[body]].mean(1).T
     inside = ((u > 0.74) & (v < 0.14)) | ((u < 0.16) & (v > 0.53) & (v < 0.65))   # mouth, sockets
+    # Of the base mesh, whose head begins at 0.6 m: one hand and the spine are there in uv too.
+    inside &= assets.vertices[assets.faces[body], 1].mean(1) > 0.6
     quads = np.concatenate([assets.faces[body[~inside]], assets.faces[assets.faces_of(
         'helper-l-eye', 'helper-r-eye')]])
     faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])

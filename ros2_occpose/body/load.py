@@ -12,7 +12,7 @@ from .model import BodyModel, read_model, read_pickle
 logger = logging.getLogger(__name__)
 
 BODIES = ('auto', 'human', 'cylinder')
-_FORMAT = 1
+_FORMAT = 2
 
 
 def load_body(name: str, *, fetch: bool = True) -> BodyModel:

@@ -8,7 +8,7 @@ from ..types import Floats
 from .kinematics import body_points, h36m_of
 from .model import BodyModel
 
-_STD_M = 0.015                      # of a length that was averaged over time
+_STD_M = 0.008                      # of a length that was averaged over time
 _FURTHEST = 3.0                     # shape parameters beyond it are no people
 _PAIRS = {                          # ends of the parts of h36m17; those of both sides are averaged
     'thigh': ('*_hip', '*_knee'), 'shin': ('*_knee', '*_ankle'),
