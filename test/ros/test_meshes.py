@@ -98,17 +98,19 @@ def test_nothing_is_loaded_or_computed_while_nobody_looks(counted: Counted) -> N
     with bench:
         markers, overlay = bench.listen(MarkerArray, 'markers'), bench.listen(Image, 'overlay')
         bench.connect()
-        ask_all(bench)
-        bench.wait(lambda: markers and overlay, 'pictures')
+        for number in range(6):
+            bench.ask(SCENE.moment(2 + number))
+            bench.wait(lambda number=number: len(markers) > number and len(overlay) > number,
+                       'the next pictures')
         assert (counted.loaded, counted.computed) == (0, 0)
         assert not any(m.ns == 'mesh' for array in markers for m in array.markers)
         # Asked for in markers and overlay; as soon as somebody listens, one body, once a frame.
         bench.node.set_parameters([Parameter('publish.shapes.meshes', value=True),
                                    Parameter('publish.overlay_meshes', value=True)])
-        before = len(markers)
-        for number in range(6):
-            bench.ask(SCENE.moment(8 + number))
-            bench.wait(lambda number=number: len(markers) > before + number, 'the next markers')
+        for number in range(6, 12):
+            bench.ask(SCENE.moment(2 + number))
+            bench.wait(lambda number=number: len(markers) > number and len(overlay) > number,
+                       'the next pictures')
         assert counted.loaded == 1
         assert counted.computed == 6
 
