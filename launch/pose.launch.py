@@ -26,6 +26,8 @@ ARGUMENTS = {
     'use_sim_time': ('', 'true: time comes from /clock, as when a bag is played.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
     'rviz': ('false', 'true: start RViz too.'),
+    'meshes': ('', 'true: bodies in the markers, which takes some milliseconds a person; as rviz '
+               'if not given.'),
     'fixed_frame': ('', 'Fixed frame of RViz; the world frame if not given.'),
 }
 
@@ -53,6 +55,8 @@ def pose_node(given: dict[str, str]) -> Node:
         for name in ('camera_pose', 'world_frame', 'device', 'image_transport') if given[name]}
     if given['hfov']:
         overrides['fallback_hfov_deg'] = float(given['hfov'])
+    if given['meshes'] or given['rviz'].lower() == 'true':
+        overrides['publish.shapes.meshes'] = (given['meshes'] or 'true').lower() == 'true'
     if given['use_sim_time']:
         overrides['use_sim_time'] = given['use_sim_time'].lower() == 'true'
     logger = '.'.join([*given['namespace'].strip('/').split('/'), 'occpose']).lstrip('.')

@@ -12,7 +12,7 @@ from ..body.meshes import Meshes
 from ..config import ShapesConfig
 from ..geometry import quat_wxyz_from_matrix
 from ..skeleton import H36M17
-from ..types import Bools, Floats, TrackState
+from ..types import Bools, Floats, Ints, TrackState
 from .humans import UPPER, Humans, inferred
 from .palette import colour
 
@@ -48,6 +48,7 @@ class Marker:
     position: tuple[float, float, float] = (0.0, 0.0, 0.0)
     quat_wxyz: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
     points: Floats = field(default_factory=lambda: np.zeros((0, 3)))     # (P, 3) [m]
+    faces: Ints = field(default_factory=lambda: np.zeros((0, 3), int))   # (F, 3) rows of points
     text: str = ''
 
 
@@ -72,9 +73,9 @@ def _skin(humans: Humans, i: int, hidden: Bools, meshes: Meshes) -> Marker:
     """The body of a person: the less of it is seen, the paler."""
     stay, faces = coarse(meshes.body, SKIN_VERTICES)
     alpha = SEEN_SKIN_ALPHA + (HIDDEN_SKIN_ALPHA - SEEN_SKIN_ALPHA) * float(hidden.mean())
-    person, skin = int(humans.ids[i]), meshes.vertices[i][stay]
+    person, skin = int(humans.ids[i]), meshes.vertices[i, stay]
     return Marker(namespace='mesh', id=person, shape=Shape.TRIANGLE_LIST, scale=(1.0, 1.0, 1.0),
-                  rgba=(*colour(person), alpha), points=skin[faces].reshape(-1, 3))
+                  rgba=(*colour(person), alpha), points=skin, faces=faces)
 
 
 def _person(humans: Humans, i: int, hidden: Bools, wanted: ShapesConfig) -> Iterator[Marker]:

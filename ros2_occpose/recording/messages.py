@@ -196,31 +196,25 @@ def camera_info(make: Make, camera: Camera, stamp_ns: int, camera_frame: str) ->
 
 
 def marker_array(make: Make, markers: Sequence[Marker], stamp_ns: int, frame_id: str,
-                 lifetime_s: float = 0.0,
-                 points: Callable[[Floats], list[Message]] | None = None) -> Message:
-    """MarkerArray that replaces whatever was shown before; a lifetime of 0 never ends.
-
-    `points` makes geometry_msgs/Point of (P, 3), where there is a faster way than `make`.
-    """
-    def points_of(places: Floats) -> list[Message]:
-        return [_point(make, place) for place in places.tolist()]
-
+                 lifetime_s: float = 0.0) -> Message:
+    """MarkerArray that replaces whatever was shown before; a lifetime of 0 never ends."""
     head = header(make, stamp_ns, frame_id)
     seconds, nanoseconds = divmod(round(lifetime_s * 1e9), 1_000_000_000)
     lifetime = make('builtin_interfaces/Duration', sec=seconds, nanosec=nanoseconds)
     clear = make('visualization_msgs/Marker', header=head, action=3)
     return make('visualization_msgs/MarkerArray',
-                markers=[clear, *(_marker(make, marker, head, lifetime, points or points_of)
-                                  for marker in markers)])
+                markers=[clear, *(_marker(make, marker, head, lifetime) for marker in markers)])
 
 
-def _marker(make: Make, marker: Marker, head: Message, lifetime: Message,
-            points_of: Callable[[Floats], list[Message]]) -> Message:
+def _marker(make: Make, marker: Marker, head: Message, lifetime: Message) -> Message:
     w, x, y, z = marker.quat_wxyz
     r, g, b, a = marker.rgba
+    points = [_point(make, p) for p in marker.points.tolist()]
+    if len(marker.faces):       # the same objects again: most of the time goes into making them
+        points = [points[row] for row in marker.faces.ravel().tolist()]
     pose = make('geometry_msgs/Pose', position=_point(make, marker.position),
                 orientation=make('geometry_msgs/Quaternion', x=x, y=y, z=z, w=w))
     return make('visualization_msgs/Marker', header=head, ns=marker.namespace, id=marker.id,
                 type=int(marker.shape), action=0, pose=pose, scale=_vector(make, marker.scale),
                 color=make('std_msgs/ColorRGBA', r=r, g=g, b=b, a=a), text=marker.text,
-                points=points_of(marker.points), lifetime=lifetime)
+                points=points, lifetime=lifetime)

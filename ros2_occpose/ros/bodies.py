@@ -6,7 +6,6 @@ from array import array
 from collections.abc import Callable
 
 import numpy as np
-from geometry_msgs.msg import Point
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
@@ -100,28 +99,3 @@ def packed(numbers: Floats) -> array[float]:
     out = array('f')
     out.frombytes(memoryview(np.ascontiguousarray(numbers, np.float32)).cast('B'))
     return out
-
-
-class PointPool:
-    """Points of geometry_msgs that are used again: to make thousands takes seven times as long.
-
-    What it gave belongs to the next message after `begin`.
-    """
-
-    def __init__(self) -> None:
-        self._points: list[Point] = []
-        self._used = 0
-
-    def begin(self) -> None:
-        """All points are free again."""
-        self._used = 0
-
-    def __call__(self, places: Floats) -> list[Point]:
-        """Points at places (P, 3)."""
-        end = self._used + len(places)
-        self._points += [Point() for _ in range(end - len(self._points))]
-        given = self._points[self._used:end]
-        for point, (x, y, z) in zip(given, places.tolist()):
-            point.x, point.y, point.z = x, y, z
-        self._used = end
-        return given

@@ -22,7 +22,7 @@ from ..recording.messages import human_array, marker_array, skeleton_model
 from ..recording.overlay import draw_people
 from ..recording.trails import Trails
 from ..types import CameraPoseSource, Frame, People
-from .bodies import BodyOutputs, PointPool
+from .bodies import BodyOutputs
 from .conversions import NS_PER_S, header, human_transforms, image_message, make
 from .health import StageTimes
 from .qos import overridable
@@ -61,7 +61,6 @@ class Outputs:
         self._bodies = BodyOutputs(node, config.body, self._publisher(HumanMeshArray, 'meshes'),
                                    latched(), tell, complain)
         self._publishers.append(self._bodies.model)
-        self._points = PointPool()
         self._trails, self._times = Trails(), StageTimes()
         self._screen = threading.Lock()          # what is shown, and what is known of it
         self._shown_in = ''                      # frame of the last markers
@@ -149,10 +148,9 @@ class Outputs:
             self._trails.clear()
         trails = self._trails.update(humans, config.trail_s) if config.trail_s else []
         if self._markers.get_subscription_count():
-            self._points.begin()
             self._markers.publish(marker_array(
                 make, [*markers_of(humans, config.shapes, meshes), *trails], humans.stamp_ns,
-                humans.frame_id, config.shapes.lifetime_s, self._points))
+                humans.frame_id, config.shapes.lifetime_s))
 
     def stats(self, humans: Humans, received: int, dropped: int, backends: Mapping[str, str],
               stage_ms: Mapping[str, float]) -> None:

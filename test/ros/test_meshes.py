@@ -173,7 +173,7 @@ def test_triangles_in_rviz_and_bodies_in_the_overlay() -> None:
             away = np.linalg.norm(places - (root.x, root.y, root.z), axis=1)
             assert len(places) % 3 == 0
             assert away.max() < 1.5
-            assert away.std() > 0.2            # not one Point that all share
+            assert away.std() > 0.2
             assert 0.3 <= marker.color.a <= 0.9
         assert pixels_of(overlay[0]).any(-1).sum() > 3000
 

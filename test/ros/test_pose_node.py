@@ -185,9 +185,9 @@ def test_no_drawing_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """The overlay costs time: it is made only when somebody looks."""
     drawn = []
 
-    def draw(*arguments: object) -> np.ndarray:
+    def draw(*arguments: object, **options: object) -> np.ndarray:
         drawn.append(arguments)
-        return draw_people(*arguments)
+        return draw_people(*arguments, **options)
 
     monkeypatch.setattr(outputs, 'draw_people', draw)
     bench, _ = start()
