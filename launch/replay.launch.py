@@ -37,6 +37,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """The processes that the arguments ask for; the end of the player ends them all."""
     given = {name: context.launch_configurations[name] for name in (*ARGUMENTS, *MORE)}
     rviz = given['rviz'].lower() == 'true'
+    if rviz:
+        given['meshes'] = given['meshes'] or 'true'
     processes = plan(Path(context.launch_configurations['bag']), given)
     nodes = [node(process, given, last=process is processes[-1] and not rviz)
              for process in processes]

@@ -184,12 +184,25 @@ def test_what_is_given_are_parameters_that_take_it(doubles: None) -> None:
     given = overrides(node)
     assert given.pop('use_sim_time') is True
     assert given == {'camera_pose': 'odometry', 'world_frame': 'map', 'device': 'cpu',
-                     'image_transport': 'compressed', 'fallback_hfov_deg': 70.0}
+                     'image_transport': 'compressed', 'fallback_hfov_deg': 70.0,
+                     'publish.shapes.meshes': True}          # for RViz
     for config in (NodeConfig(), PipelineConfig()):
         names = {name for name, _, _ in flatten(config)} & set(given)
         changed = override(config, {name: given.pop(name) for name in names})
         assert changed != config
     assert not given, 'no such parameters'
+
+
+@pytest.mark.parametrize(('given', 'meshes'), [
+    ({}, None), ({'rviz': 'true'}, True), ({'rviz': 'true', 'meshes': 'false'}, False),
+    ({'meshes': 'true'}, True)])
+def test_rviz_asks_for_bodies(doubles: None, tmp_path: Path, given: dict[str, str],
+                              meshes: bool | None) -> None:
+    cv2.imwrite(str(tmp_path / '0.png'), np.zeros((48, 64, 3), np.uint8))
+    live, *_ = ours(LAUNCH / 'pose.launch.py', **given)
+    replayed, *_ = ours(LAUNCH / 'replay.launch.py', bag=str(tmp_path), hfov='70', **given)
+    for node in (live, replayed):
+        assert overrides(node).get('publish.shapes.meshes') is meshes
 
 
 def test_the_replay_starts_what_is_planned(doubles: None, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ ARGUMENTS = {
                  'robot, the freshest image wins.'),
     'output': ('', 'Folder for poses.mcap and poses.jsonl; empty: nothing is recorded.'),
     'params_file': ('', 'ROS parameter file of the node.'),
+    'meshes': ('', 'true: bodies in the markers.'),
     'device': ('', 'Where networks run: auto, cpu, cuda or tensorrt.'),
     'namespace': (NODE, 'Namespace of the nodes and of their topics.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
@@ -97,6 +98,8 @@ def plan(recording: Path, given: Mapping[str, str]) -> list[Process]:
         node['image_transport'] = 'compressed'
     node |= {'camera_mount': list(mount)} if mount else {}
     node |= {'device': values['device']} if values['device'] else {}
+    if values['meshes']:
+        node['publish.shapes.meshes'] = values['meshes'].lower() == 'true'
     if lossless:
         node['pose_timeout_s'] = PATIENCE_S
         node |= {f'qos_overrides.{topic}.subscription.reliability': 'reliable'
