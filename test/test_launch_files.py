@@ -214,7 +214,7 @@ def test_the_replay_starts_what_is_planned(doubles: None, tmp_path: Path) -> Non
         'pose_node', 'record_node', 'play_node']
     assert {node.named['namespace'] for node in nodes} == {'robot'}
     from ros2_occpose.ros.replay import plan
-    for node, process in zip(nodes, plan(tmp_path, given), strict=True):
+    for node, process in zip(nodes, plan(tmp_path, {**given, 'meshes': 'true'}), strict=True):
         assert overrides(node) == process.parameters
         assert dict(node.named['remappings']) == process.remappings
     assert overrides(nodes[-1])['rate'] == 2.0
