@@ -95,8 +95,9 @@ class DetectionConfig(Validated):
         0.5, 'Least probability for a detection to be reported. Lower finds more people, and more '
         'that are none.', ge=0, le=1, live=True)
     flow: bool = param(
-        True, 'Distrust joints that do not move with the image (optical flow): the detector '
-        'guesses hidden joints, and guesses do not move with the pixels.', live=True)
+        True, 'Ask the images which joints were seen (optical flow, colours): the detector '
+        'guesses hidden joints, and guesses neither move with the pixels nor keep their colours.',
+        live=True)
 
 
 @dataclass(frozen=True, kw_only=True)

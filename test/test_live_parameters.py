@@ -11,7 +11,7 @@ from scene import crowd, driving
 
 from ros2_occpose.config import DetectionConfig, PipelineConfig, flatten, override
 from ros2_occpose.detection.multi_person import MultiPersonDetector
-from ros2_occpose.detection.visibility import FlowVisibility, Unchanged
+from ros2_occpose.detection.visibility import JointJudge, Unchanged
 from ros2_occpose.errors import ModelError
 from ros2_occpose.inference import Models
 from ros2_occpose.pipeline import Pipeline
@@ -80,13 +80,13 @@ def test_nobody_is_forgotten(models: Models) -> None:
     assert set(before.tracks.ids) & set(after.tracks.ids)
 
 
-def test_the_judge_by_optical_flow_comes_and_goes(models: Models) -> None:
+def test_the_judge_of_joints_comes_and_goes(models: Models) -> None:
     pipeline = Pipeline(PLAIN, models)
     kinds = []
     for flow in (False, True, False):
         pipeline.adjust(override(PLAIN, {'detection.flow': flow}))
         kinds.append(type(pipeline._visibility))
-    assert kinds == [Unchanged, FlowVisibility, Unchanged]
+    assert kinds == [Unchanged, JointJudge, Unchanged]
 
 
 def test_the_detector_looks_at_more_tiles_and_fewer_people(models: Models) -> None:

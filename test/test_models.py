@@ -115,6 +115,7 @@ def test_what_we_ship_is_declared_completely() -> None:
     ({'license': 'MIT'}, "the entry 'own' is not as it must be: .*unexpected.*'license'"),
     ({'fetch': {'package': 'a'}}, "the entry 'own' is not as it must be: .*missing.*'version'"),
     ({'inputs': [1, 2]}, "the entry 'own' is not as it must be"),
+    ({'doubt': 1.5}, 'own expects a doubt between 0 and 1, got 1.5'),
 ])
 def test_wrong_declarations(declared: Path, changes: dict, message: str) -> None:
     edit(declared, 'own', **changes)

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from ..config import DetectionConfig
 from ..errors import ConfigError
-from ..inference import OpenModel
+from ..inference import OpenModel, find_entry
 from ..types import Detector
-from .visibility import FlowVisibility, Unchanged
+from .visibility import JointJudge, Unchanged
 
 
 def load_detector(config: DetectionConfig, open_model: OpenModel) -> Detector:
@@ -27,6 +27,10 @@ def load_detector(config: DetectionConfig, open_model: OpenModel) -> Detector:
             raise ConfigError(f'Unknown detector {name!r}; expected blazepose.')
 
 
-def load_visibility(config: DetectionConfig) -> FlowVisibility | Unchanged:
-    """The judge of which joints were seen."""
-    return FlowVisibility() if config.flow else Unchanged()
+def load_visibility(config: DetectionConfig) -> JointJudge | Unchanged:
+    """The judge of which joints were seen.
+
+    Raises:
+        ModelError: There is no such detector.
+    """
+    return JointJudge(find_entry(config.detector).doubt) if config.flow else Unchanged()

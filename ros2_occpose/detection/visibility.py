@@ -1,9 +1,12 @@
-"""Which joints were seen and which guessed: the detector's confidence and the image's motion.
+"""Which joints were seen and which guessed: the detector's score against what the images say.
 
-Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019, eq. 2:
-a joint that moves otherwise than the pixels under it was not seen but guessed. The paper compares
-two frames; at camera rates a guessed joint leaves the image's motion too slowly for that, so here
-the disagreement adds up over a short memory, in which the detector's jitter cancels out.
+Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019, eq. 2,
+lowers the score of a joint that moves otherwise than the pixels under it. Somebody who stands
+behind a thing gives flow nothing to disagree with, so more is asked here: whether the colours at
+a joint are still those that it had while it was seen clearly, whether it ever was, and whether it
+is at the border of the image, where detectors put what is outside. Each lowers the odds that the
+joint was seen; by how much was fitted by scripts/fit_visibility.py. As joints do not hide for a
+single frame, the odds of the last frames count, too.
 """
 from __future__ import annotations
 
@@ -11,21 +14,26 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ..skeleton import COCO17
-from ..types import Floats, Frame, Image, Tracks
+from ..types import Bools, Floats, Frame, Ints, Tracks
+from .visibility_colour import ColourMemory
+from .visibility_flow import StrayMemory
 
-_SCALE = 0.5                # flow is computed on an image this much smaller, or on one
+AT_THRESHOLD = 0.3          # visibility of a joint at which the pipeline no longer believes it
+_SCALE = 0.5                # looks are taken at an image this much smaller, or at one
 _LONG_SIDE_PX = 480         # ... with this longer side, whichever is smaller
-_LEAST_PX = 16              # smaller images have no flow
-_MEMORY_S = 0.3             # time over which disagreement adds up
-_SPREAD = 0.12              # sigma of eq. 2: disagreement that is usual, in heights of a person
-_FLOW_ERROR = 0.3           # part of a joint's motion by which flow may be wrong
-_LONGEST_S = 0.25           # over longer steps flow says nothing
-_NEIGHBOUR = 0.03           # in heights: flow is read here and in eight places this far around
 _LEAST_HEIGHT_PX = 8.0
-_PLACES = np.array([(x, y) for x in (0, -1, 1) for y in (0, -1, 1)])
+_MEMORY_S = 0.06            # time over which odds are averaged
+_SUREST = 0.98              # no score is believed more than this, so that images can disagree
+_EDGE = 0.02                # so near to the border a joint is at it, in heights of the person
+# What lowers the logarithm of the odds that a joint was seen: fitted.
+_SPREAD = 0.12              # sigma of eq. 2 in heights, and ...
+_MOST_STRAY = 0.5           # ... from which on a joint can leave the flow no further
+_PER_CHANGE = 0.85          # for each usual change of the colours, beyond ...
+_USUAL_CHANGE = 0.6         # ... that of most joints that are seen
+_NEVER_CLEAR = 1.6          # of a joint that was never seen clearly
+_AT_EDGE = 2.5
 
 
 class Unchanged:
@@ -40,69 +48,93 @@ class Unchanged:
 
 
 @dataclass(frozen=True)
-class _Person:
-    """Somebody in the last frame."""
+class Cues:
+    """What images say of the joints of people."""
 
-    keypoints_px: Floats        # (17, 2)
-    seen: NDArray[np.bool_]     # (17,) whether the detector saw the joint
-    stray: Floats               # (17, 2) how far it left the motion of the image, in heights
+    stray: Floats       # (N, 17) how far they left the motion of the image, in heights
+    change: Floats      # (N, 17) of their colours, in usual changes
+    unclear: Bools      # (N, 17) never seen clearly
+    at_edge: Bools      # (N, 17) at the border of the image
+
+    def against(self) -> Floats:
+        """By how much they lower the logarithm of the odds that a joint was seen, (N, 17)."""
+        return (_against_flow(self.stray) + _PER_CHANGE * (self.change - _USUAL_CHANGE)
+                + _NEVER_CLEAR * self.unclear + _AT_EDGE * self.at_edge)
 
 
-class FlowVisibility:
-    """Compares how joints move with how the image moves, by dense optical flow (DIS)."""
+class JointJudge:
+    """Believes joints less where the images speak against them.
 
-    def __init__(self) -> None:
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    Args:
+        doubt: Score of the detector at which a joint is no longer believed when nothing else
+            speaks for or against it; the joints of somebody else's detector have AT_THRESHOLD.
+    """
+
+    def __init__(self, doubt: float = AT_THRESHOLD) -> None:
+        self._offset = _log_odds(np.array(doubt)) - _log_odds(np.array(AT_THRESHOLD))
+        self._strays, self._colours = StrayMemory(), ColourMemory()
         self.reset()
 
     def reset(self) -> None:
-        """Forget the last frame."""
-        self._image: Image | None = None        # grey, small
+        """Forget the last frame and everybody's colours."""
+        self._strays.reset()
+        self._colours.reset()
+        self._ids: list[int] = []
+        self._odds: Floats = np.zeros((0, len(COCO17.joints)))      # logarithms; NaN: unknown
         self._stamp_ns = 0
-        self._people: dict[int, _Person] = {}   # by id
+        self.cues: Cues | None = None       # of the last frame
 
     def update(self, tracks: Tracks, frame: Frame) -> Tracks:
-        """The same tracks; joints that leave the motion of the image are believed less."""
+        """The same tracks with the visibility that is left; outside the image there is none."""
         scale = min(_SCALE, _LONG_SIDE_PX / max(frame.image.shape[:2]))
-        small = cv2.resize(frame.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        image = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
-        step_s = (frame.stamp_ns - self._stamp_ns) / 1e9
+        image = np.asarray(cv2.resize(frame.image, None, fx=scale, fy=scale,
+                                      interpolation=cv2.INTER_AREA), np.uint8)
         ids = tracks.ids.tolist()
-        strays: dict[int, Floats] = {}
-        last = self._image
-        if (last is not None and last.shape == image.shape and min(image.shape) >= _LEAST_PX
-                and 0 < step_s <= _LONGEST_S and not self._people.keys().isdisjoint(ids)):
-            empty = np.zeros((*image.shape, 2), np.float32)
-            flow_px = np.asarray(self._dis.calc(last, image, empty)) / scale
-            strays = {person: _stray(self._people[person], tracks, row, flow_px, scale, step_s)
-                      for row, person in enumerate(ids) if person in self._people}
-        still = np.zeros((len(COCO17.joints), 2))
-        stray = np.array([strays.get(person, still) for person in ids]).reshape(-1, *still.shape)
-        self._image, self._stamp_ns = image, frame.stamp_ns
-        self._people = {person: _Person(tracks.keypoints_px[row], tracks.visibility[row] > 0,
-                                        stray[row]) for row, person in enumerate(ids)}
-        trust = np.exp(-0.5 * (np.linalg.norm(stray, axis=-1) / _SPREAD) ** 2)      # (N, 17)
-        return tracks.with_visibility(tracks.visibility * trust)
+        rows = {person: row for row, person in enumerate(self._ids)}
+        before = np.array([rows.get(person, -1) for person in ids], int)
+        self._ids = ids
+        sides = tracks.boxes_px[:, 2:] - tracks.boxes_px[:, :2]
+        height_px = np.maximum(sides.max(1, initial=0.0), _LEAST_HEIGHT_PX)        # (N,)
+        odds = _log_odds(tracks.visibility)
+        if frame.detections is None:
+            odds = odds - self._offset
+        stray = self._strays.update(tracks, before, height_px, image, scale, frame.stamp_ns)
+        clear = np.where(tracks.visibility > 0, _share(odds - _against_flow(stray)), 0.0)
+        change, unclear = self._colours.update(tracks.keypoints_px, clear, before, height_px,
+                                               image, scale, frame.stamp_ns)
+        inside, at_edge = _border(tracks.keypoints_px, height_px, frame.image.shape[:2])
+        self.cues = Cues(stray, change, unclear, at_edge)
+        seen = inside & (tracks.visibility > 0)
+        odds = self._averaged(np.where(seen, odds - self.cues.against(), np.nan), before,
+                              frame.stamp_ns)
+        return tracks.with_visibility(np.where(seen, _share(odds), 0.0))
+
+    def _averaged(self, odds: Floats, before: Ints, stamp_ns: int) -> Floats:
+        """Odds (N, 17) with those of the last frames, whose rows are `before` (N,)."""
+        last = np.full_like(odds, np.nan)
+        last[before >= 0] = self._odds[before[before >= 0]]
+        kept = np.exp(-max((stamp_ns - self._stamp_ns) / 1e9, 0.0) / _MEMORY_S)
+        self._odds = np.where(np.isfinite(last), odds + kept * (last - odds), odds)
+        self._stamp_ns = stamp_ns
+        return self._odds
 
 
-def _stray(last: _Person, tracks: Tracks, row: int, flow_px: Floats, scale: float,
-           step_s: float) -> Floats:
-    """How far the joints of a person have left the motion of the image, (17, 2) in heights.
+def _against_flow(stray: Floats) -> Floats:
+    """The exponent of eq. 2."""
+    return np.asarray(0.5 * (np.minimum(stray, _MOST_STRAY) / _SPREAD) ** 2)
 
-    Of the flow around a joint the value that agrees best counts: limbs are thin.
-    """
-    box = tracks.boxes_px[row]
-    height_px = max(float((box[2:] - box[:2]).max()), _LEAST_HEIGHT_PX)
-    moved_px = tracks.keypoints_px[row] - last.keypoints_px                         # (17, 2)
-    at = (last.keypoints_px[:, None] + _NEIGHBOUR * height_px * _PLACES) * scale    # (17, 9, 2)
-    rows, columns = flow_px.shape[:2]
-    inside = ((at[:, 0] >= 0) & (at[:, 0] < (columns, rows))).all(-1)
-    cell = np.clip(np.rint(at), 0, (columns - 1, rows - 1)).astype(int)
-    against = (moved_px[:, None] - flow_px[cell[..., 1], cell[..., 0]]) / height_px
-    best = np.linalg.norm(against, axis=-1).argmin(axis=1)
-    against = against[np.arange(len(best)), best]                                   # (17, 2)
-    size = np.maximum(np.linalg.norm(against, axis=-1), 1e-9)
-    forgiven = _FLOW_ERROR * np.linalg.norm(moved_px, axis=-1) / height_px
-    against *= (np.maximum(size - forgiven, 0.0) / size)[:, None]
-    known = inside & last.seen & (tracks.visibility[row] > 0)
-    return np.where(known[:, None], last.stray * np.exp(-step_s / _MEMORY_S) + against, 0.0)
+
+def _border(points_px: Floats, height_px: Floats, size: tuple[int, ...]) -> tuple[Bools, Bools]:
+    """Which points (N, 17, 2) are in an image of `size` (rows, columns), and which at its edge."""
+    far_side = np.array([size[1], size[0]]) - 1
+    margin = np.minimum(points_px, far_side - points_px).min(-1)                   # (N, 17)
+    return margin >= 0, margin < _EDGE * height_px[:, None]
+
+
+def _log_odds(share: Floats) -> Floats:
+    share = np.clip(share, 1 - _SUREST, _SUREST)
+    return np.asarray(np.log(share / (1 - share)))
+
+
+def _share(log_odds: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))

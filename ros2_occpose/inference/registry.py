@@ -41,6 +41,7 @@ class ModelEntry:
     skeleton: str | None = None
     parts: Mapping[str, str] = field(default_factory=dict)  # role -> name of an entry
     fetch: Fetch | None = None
+    doubt: float = 0.3  # of a detector: score at which its joints are no longer believed
     note: str = ''
 
     @property
@@ -93,6 +94,10 @@ def _entry(path: Path, name: str, values: Any) -> ModelEntry:
     if entry.kind not in KINDS:
         raise ModelError(
             f'{path}: {name} expects a kind of {", ".join(KINDS)}, got {entry.kind!r}.'
+        )
+    if not isinstance(entry.doubt, float) or not 0 < entry.doubt < 1:
+        raise ModelError(
+            f'{path}: {name} expects a doubt between 0 and 1, got {entry.doubt!r}.'
         )
     if bool(entry.file) == bool(entry.parts) or bool(entry.file) != bool(entry.sha256):
         raise ModelError(f'{path}: {name} needs either file and sha256, or parts.')
