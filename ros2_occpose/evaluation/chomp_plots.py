@@ -44,7 +44,8 @@ def _rows(outcome: Outcome) -> Figure:
                         fontsize=8)
         axes.set(title=title, ylabel=f'over that of {scores[0].title}')
         axes.spines[['top', 'right']].set_visible(False)
-    figure.axes[0].legend(fontsize=8, frameon=False, loc='lower left')
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), fontsize=8, frameon=False,
+                  ncols=len(PROTOCOLS) + 1, loc='outside upper center')
     return figure
 
 
