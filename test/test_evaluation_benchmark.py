@@ -347,3 +347,16 @@ def test_pictures_show_the_figures(outcome: Outcome) -> None:
     gap = outcome.scores['plain']['random50'].by_gap[0]
     assert found.get_ydata()[0] == pytest.approx(gap.error_mm)
     assert stated.get_ydata()[0] == pytest.approx(gap.error_mm, rel=0.03)      # it is calibrated
+
+
+@pytest.mark.parametrize(('systems', 'columns'), [(2, 2), (4, 4), (5, 3), (9, 3)])
+def test_trajectories_of_many_systems_are_wrapped(outcome: Outcome, systems: int,
+                                                  columns: int) -> None:
+    paths = outcome.paths
+    said = next(iter(paths.said.values()))
+    names = [f'system {i}' for i in range(systems)]
+    figure = plots.trajectories(replace(paths, said=dict.fromkeys(names, said)))
+    shown = [axes for axes in figure.axes if axes.axison]
+    scenes = len(shown) // systems
+    assert [axes.get_title() for axes in shown] == names * scenes
+    assert figure.axes[0].get_gridspec().ncols == columns

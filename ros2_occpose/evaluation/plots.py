@@ -17,7 +17,7 @@ from .scoring import Score
 Axes: TypeAlias = Any              # of matplotlib
 
 # Okabe and Ito, "Color universal design", 2008: told apart by everybody
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442')
 _TRUTH = '#999999'
 _MEAN_OF_STD = np.sqrt(8 / np.pi)      # mean length of an error of std 1 an axis, in 3D
 _DPI = 130
@@ -97,18 +97,25 @@ def _found(score: Score, joints: str) -> Floats:
 
 
 def trajectories(paths: Paths) -> Figure:
-    """The two scenes in which people go farthest, mostly unseen, from above; a column a system."""
+    """The two scenes in which people go farthest, mostly unseen, from above; a panel a system."""
     way = np.linalg.norm(np.diff(paths.truth, axis=2), axis=-1) * paths.counts[:, :, 1:]
     interest = (way * np.where(paths.seen[:, :, 1:], 1, 4)).sum((1, 2))
     scenes = np.argsort(-interest, kind='stable')[:2]
-    figure, panels = _panels(len(paths.said), rows=len(scenes))
-    for row, scene in zip(panels, scenes):
+    rows = -(-len(paths.said) // _MOST_PANELS)                 # of a scene
+    columns = -(-len(paths.said) // rows)
+    figure, panels = _panels(columns, rows=rows * len(scenes))
+    for i, scene in enumerate(scenes):
         middle, half = _frame_of(paths, int(scene))
-        for axes, (system, said) in zip(row, paths.said.items()):
+        block = panels[i * rows:(i + 1) * rows]
+        for row in block:
+            row[0].set_ylabel('y [m]')
+        places = [axes for row in block for axes in row]
+        for axes, (system, said) in zip(places, paths.said.items()):
             _draw_scene(axes, paths, said, int(scene))
             axes.set(title=system, aspect='equal', xlim=(middle[0] - half, middle[0] + half),
                      ylim=(middle[1] - half, middle[1] + half))
-        row[0].set_ylabel('y [m]')
+        for axes in places[len(paths.said):]:
+            axes.set_axis_off()
     for axes in panels[-1]:
         axes.set_xlabel('x [m]')
     figure.legend(handles=[
