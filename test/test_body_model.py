@@ -206,21 +206,29 @@ def test_a_pickle_of_smpl_is_read_without_running_it(tmp_path, monkeypatch, rng,
                                atol=1e-6)
 
 
-def test_fingers_of_smplh_follow_the_hands(tmp_path, rng):
-    """A body of 52 joints whose fingers lie still equals the one of 24."""
+@pytest.mark.parametrize('face', [0, 3], ids=['smplh', 'smplx'])
+def test_fingers_follow_the_hands_and_the_face_the_head(tmp_path, rng, face):
+    """A body of 52 or 55 joints whose fingers and jaw lie still equals the one of 24."""
     model = cylinder_model()
-    parents = np.array([*SMPL24.parents[:22], *([20] * 15), *([21] * 15)])
-    weights = np.zeros((len(model.template), 52))
+    head, left, count = SMPL24.index('head'), 22 + face, 52 + face
+    parents = np.array([*SMPL24.parents[:22], *([head] * face), *([20] * 15), *([21] * 15)])
+    weights = np.zeros((len(model.template), count))
     weights[:, :22] = model.weights[:, :22]
-    weights[:, 22:37] = model.weights[:, 22:23] / 15
-    weights[:, 37:] = model.weights[:, 23:] / 15
-    regressor = np.zeros((52, len(model.template)))
-    regressor[:22], regressor[25], regressor[40] = (
+    weights[:, left:left + 15] = model.weights[:, 22:23] / 15
+    weights[:, left + 15:] = model.weights[:, 23:] / 15
+    for joint in range(22, left):                           # jaw and eyes carry some of the head
+        weights[:, joint] = model.weights[:, head] / 4
+        weights[:, head] -= model.weights[:, head] / 4
+    regressor = np.zeros((count, len(model.template)))
+    regressor[:22], regressor[left + 3], regressor[left + 18] = (
         model.regressor[:22], model.regressor[22], model.regressor[23])
-    path = tmp_path / 'smplh.npz'
-    np.savez(path, v_template=model.template, shapedirs=model.shapes, f=model.faces,
-             weights=weights, J_regressor=regressor, posedirs=np.zeros((len(weights), 3, 459)),
-             kintree_table=np.stack([parents, np.arange(52)]))
+    path = tmp_path / 'body.npz'
+    shapes = np.concatenate([model.shapes, rng.normal(size=(len(weights), 3, 6))], 2)
+    np.savez(path, v_template=model.template, shapedirs=shapes, f=model.faces,
+             weights=weights, J_regressor=regressor,
+             posedirs=np.zeros((len(weights), 3, 9 * (count - 1))),
+             kintree_table=np.stack([parents, np.arange(count)]),
+             part2num=np.array({'head': 15}, dtype=object))        # as files of SMPL-X have it
     given = people(rng, 2)
     np.testing.assert_allclose(read_model(path)(*given).vertices, model(*given).vertices,
                                atol=1e-5)

@@ -24,6 +24,7 @@ from .kinematics import BODY, body_points, forward, h36m_of, lsp_of
 _JOINTS = len(SMPL24.joints)
 _KEYS = {'v_template': 'template', 'shapedirs': 'shapes', 'posedirs': 'corrections',
          'J_regressor': 'regressor', 'weights': 'weights', 'f': 'faces'}
+_READ = {*_KEYS, 'kintree_table', 'points', 'meaning', 'name'}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,7 +177,8 @@ def read_model(path: Path) -> BodyModel:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            # Files of SMPL-X have dictionaries of Python too, which nobody needs to unpickle.
+            arrays = {name: file[name] for name in _READ & set(file.files)}
         return model_of(arrays, path.stem)
     except (OSError, EOFError, ValueError, KeyError, BadZipFile, ShapeError) as error:
         raise ModelError(f'{path} is no body in the format of SMPL ({error}); '
