@@ -46,6 +46,14 @@ def load_body(name: str, *, fetch: bool = True) -> BodyModel:
     return read_pickle(path) if path.suffix == '.pkl' else read_model(path)
 
 
+def described(body: BodyModel, name: str) -> str:
+    """What to tell those who asked for a body of this name."""
+    about = f'Bodies: {body.name}, {len(body.template)} vertices.'
+    if name == 'auto' and body.name == 'cylinder':
+        about += ' For one that looks human: occpose models fetch body'
+    return about
+
+
 def body_path() -> Path:
     """Where the human in the format of SMPL is kept."""
     return human_path().with_name(f'body-{_FORMAT}-{human_path().name}')

@@ -40,8 +40,6 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         OccposeError: The input, the calibration, the configuration or a model cannot be used.
     """
-    from ..body.load import load_body
-    from ..body.meshes import MeshMaker
     from ..pipeline import Pipeline
     from ..recording.source import open_source
     from ..recording.summary import Tally, peak_memory_mb, table, write_summary
@@ -49,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     source = open_source(args.input, source_options(args))
     for note in source.notes:
         print(f'note: {note}')
-    meshes = MeshMaker(load_body(args.body)) if args.meshes else None
+    meshes = _meshes(args.body) if args.meshes else None
     pipeline, tally, complete = Pipeline(pipeline_config(args)), Tally(), False
     try:
         _process(source, pipeline, meshes, tally, args)
@@ -63,6 +61,15 @@ def run(args: argparse.Namespace) -> None:
             write_summary(args.output / 'summary.json', summary)
             print(table(summary))
             print(f'The files are in {args.output}.')
+
+
+def _meshes(name: str) -> MeshMaker:
+    from ..body.load import described, load_body
+    from ..body.meshes import MeshMaker
+
+    body = load_body(name)
+    print(f'note: {described(body, name)}')
+    return MeshMaker(body)
 
 
 def _process(source: Source, pipeline: Pipeline, meshes: MeshMaker | None, tally: Tally,

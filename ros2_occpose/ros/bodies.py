@@ -12,9 +12,8 @@ from rclpy.qos import QoSProfile
 
 from ros2_occpose.msg import MeshModel
 
-from ..body.load import BODIES, load_body
+from ..body.load import BODIES, described, load_body
 from ..body.meshes import Meshes, MeshMaker
-from ..body.model import BodyModel
 from ..config import PublishConfig
 from ..errors import OccposeError
 from ..recording.messages import mesh_array, mesh_model
@@ -82,16 +81,9 @@ class BodyOutputs:
             self._broken = True
             self._complain(f'No meshes: {error}')
             return
-        self._tell(_described(body, self._name))
+        self._tell(described(body, self._name))
         self.model.publish(mesh_model(make, body))
         self._maker = MeshMaker(body)
-
-
-def _described(body: BodyModel, name: str) -> str:
-    about = f'Bodies: {body.name}, {len(body.template)} vertices.'
-    if name == 'auto' and body.name == 'cylinder':
-        about += ' For one that looks human: occpose models fetch body.'
-    return about
 
 
 def packed(numbers: Floats) -> array[float]:
