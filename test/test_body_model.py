@@ -239,7 +239,7 @@ def test_files_that_are_none_say_what_to_do(tmp_path):
     np.savez(path, v_template=np.zeros((3, 3)))
     with pytest.raises(ModelError, match=r'no body in the format of SMPL .* give an .npz file'):
         load_body(str(path))
-    with pytest.raises(ConfigError, match='human, cylinder or the path'):
+    with pytest.raises(ConfigError, match='auto, human, cylinder or the path'):
         load_body('nobody')
     evil = tmp_path / 'SMPL_NEUTRAL.pkl'
     evil.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / 'run').encode() + b"'\ntR.")
@@ -248,6 +248,18 @@ def test_files_that_are_none_say_what_to_do(tmp_path):
     assert not (tmp_path / 'run').exists()
     with pytest.raises(ShapeError, match='207 numbers'):
         replace(cylinder_model(), corrections=np.zeros((4590, 3, 5)))
+
+
+def test_a_body_that_is_there_is_all_that_is_needed(tmp_path, monkeypatch, bent):
+    """No network, no other file of the cache, no lock beside it."""
+    monkeypatch.setenv('OCCPOSE_CACHE', str(tmp_path))
+    assert load_body('auto').name == 'cylinder'
+    with pytest.raises(ModelError, match='run: occpose models fetch body'):
+        load_body('human', fetch=False)
+    body_path().write_bytes(replace(bent, name='human').to_bytes())
+    for name in ('auto', 'human'):
+        assert load_body(name).name == load_body(name, fetch=False).name == 'human'
+    assert list(tmp_path.iterdir()) == [body_path()]
 
 
 def test_merging_keeps_the_form():

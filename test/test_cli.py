@@ -164,6 +164,8 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> N
     (['--camera', 'missing.yaml'], 'Cannot read the calibration missing.yaml'),
     (['--config', 'missing.yaml'], 'Cannot read the configuration missing.yaml'),
     (['--output', '/dev/null/x'], 'Cannot make the folder /dev/null/x'),
+    (['--body', 'human'], 'Expected --meshes beside --body'),
+    (['--meshes', '--body', 'nobody'], 'auto, human, cylinder or the path'),
 ])
 def test_bad_options_are_refused(options: list[str], message: str, video: Path, tmp_path: Path,
                                  pipeline: type, capsys: pytest.CaptureFixture) -> None:
@@ -218,6 +220,21 @@ def test_run_without_video(video: Path, tmp_path: Path, pipeline: type) -> None:
                      '--seconds', '1', *CAMERA]) == 0
     assert not (tmp_path / 'out' / 'overlay.mp4').exists()
     assert len(list(read_jsonl(tmp_path / 'out' / 'poses.jsonl'))) == FPS
+
+
+def test_run_with_bodies(video: Path, tmp_path: Path, pipeline: type,
+                         capsys: pytest.CaptureFixture) -> None:
+    out = tmp_path / 'out'
+    assert cli.main(['run', str(video), '--output', str(out), '--meshes', '--body', 'cylinder',
+                     '--seconds', '1', *CAMERA]) == 0
+    files_hold(out, FPS, complete=True)
+    with Reader(out / 'poses.mcap') as reader:
+        counts = {c.topic: c.msgcount for c in reader.connections}
+    assert (counts['/occpose/meshes'], counts['/occpose/mesh_model']) == (FPS, 1)
+    line = list(read_jsonl(out / 'poses.jsonl'))[-1]
+    assert line['body_model'] == 'cylinder'
+    assert [len(human['rotations']) for human in line['humans']] == [24] * 3
+    assert 'note: Bodies: cylinder, 4590 vertices.' in capsys.readouterr().out
 
 
 def interrupt() -> None:

@@ -31,10 +31,11 @@ def load_body(name: str, *, fetch: bool = True) -> BodyModel:
         name = 'human' if body_path().exists() else 'cylinder'
     match name:
         case 'human':
-            if not fetch and not body_path().exists():
+            path = body_path()
+            if not fetch and not path.exists():
                 raise ModelError('Expected the human body in the cache, it has not been fetched; '
                                  'run: occpose models fetch body')
-            return read_model(fetch_body())
+            return read_model(path if path.exists() else fetch_body())
         case 'cylinder':
             from .cylinder_mesh import cylinder_model
 

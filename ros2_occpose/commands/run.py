@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--no-video', action='store_true', help='no overlay, which is faster')
     parser.add_argument('--meshes', action='store_true',
                         help='bodies in the overlay, in poses.jsonl and in poses.mcap')
-    parser.add_argument('--body', default='auto', metavar='NAME',
+    parser.add_argument('--body', metavar='NAME',
                         help='of --meshes: human (fetched if need be), cylinder, or the path of '
                         'an .npz or .pkl file of SMPL; auto: human where it is there, else '
                         'cylinder (default: auto)')
@@ -40,14 +40,18 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         OccposeError: The input, the calibration, the configuration or a model cannot be used.
     """
+    from ..errors import ConfigError
     from ..pipeline import Pipeline
     from ..recording.source import open_source
     from ..recording.summary import Tally, peak_memory_mb, table, write_summary
 
+    if args.body and not args.meshes:
+        raise ConfigError('Expected --meshes beside --body, which says whose they are; got --body '
+                          'alone.')
     source = open_source(args.input, source_options(args))
     for note in source.notes:
         print(f'note: {note}')
-    meshes = _meshes(args.body) if args.meshes else None
+    meshes = _meshes(args.body or 'auto') if args.meshes else None
     pipeline, tally, complete = Pipeline(pipeline_config(args)), Tally(), False
     try:
         _process(source, pipeline, meshes, tally, args)
