@@ -3,10 +3,15 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..training.task import Task
 
 HELP = 'train a system on motion capture'
 SYSTEMS = ('plain', 'plain_masked', 'gated', 'gated_causal', 'occlusion_aware',
-           'occlusion_aware_causal', 'learned_trajectory')
+           'occlusion_aware_causal', 'chomp_prior', 'chomp_prior_causal', 'chomp',
+           'chomp_causal', 'learned_trajectory')
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -17,21 +22,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--output', type=Path, required=True,
                         help='folder of checkpoints; a run there goes on')
     parser.add_argument('--steps', type=int, default=8000, help='steps of the optimiser')
-    parser.add_argument('--channels', type=int, default=256, help='width of the network')
+    parser.add_argument('--channels', type=int,
+                        help='width of the network (default: 256; of chomp, of an entry of its '
+                        'motion map: 36)')
     parser.add_argument('--batch', type=int, default=16, help='sequences a step and process')
     parser.add_argument('--groups', type=int, default=96,
                         help='groups of 128 clips to draw and go through again and again')
     parser.add_argument('--seed', type=int, default=0, help='of weights and data')
     parser.add_argument('--frames', type=int,
-                        help='of a sequence (default: 243, of occlusion_aware 128)')
+                        help='of a sequence (default: 243, of occlusion_aware 128, of chomp 64)')
     parser.add_argument('--row', type=int, metavar='N',
-                        help='of occlusion_aware: the parts of row 1 to 7 of the ablation')
+                        help='of occlusion_aware and chomp: a row of their ablation, 1 to 7')
+    parser.add_argument('--prior', type=Path, metavar='FILE',
+                        help='of chomp: best.pt of a chomp_prior (or chomp_prior_causal)')
+    parser.add_argument('--body', default='human',
+                        help='of chomp: human, cylinder or a file (default: human)')
     parser.add_argument('--without', default='', metavar='PART[,PART...]',
                         help='of occlusion_aware: leave parts out (denoise, aware, symmetry, '
                         'adversary, regularise, augment)')
     parser.add_argument('--noise', default='real', choices=('real', 'rendered'),
                         help='of simulated detections: as measured on real video or in rendered '
-                        'scenes (not of occlusion_aware)')
+                        'scenes (not of occlusion_aware and chomp)')
     parser.add_argument('--cache', type=Path,
                         help='folder where drawn clips are kept (default: the cache of models)')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
@@ -46,19 +57,16 @@ def run(args: Namespace) -> None:
     """
     from ..errors import ConfigError
     from ..resources import cache_folder
-    from ..training.occlusion_rows import chosen_parts
     from ..training.processes import Processes
     from ..training.publish import publish
-    from ..training.systems import task_named
     from ..training.trainer import Trainer, TrainingConfig
 
     if args.steps < 1 or args.batch < 1 or args.groups < 1:
         raise ConfigError(f'Expected --steps, --batch and --groups of at least 1, got '
                           f'{args.steps}, {args.batch} and {args.groups}.')
-    parts = chosen_parts(args.row, [word for word in args.without.split(',') if word])
-    task = task_named(args.system, channels=args.channels, parts=parts, noise=args.noise)
+    task = _task(args)
     config = TrainingConfig(steps=args.steps, batch=args.batch, groups=args.groups, seed=args.seed,
-                            frames=args.frames or task.frames)
+                            frames=args.frames or task.frames, learning_rate=task.learning_rate)
     cache = args.cache or cache_folder() / 'training'
     processes = Processes.join(args.device, threads=args.threads)
     trainer = Trainer(task, config, args.data, args.output, cache, processes=processes,
@@ -66,15 +74,29 @@ def run(args: Namespace) -> None:
     trainer.run()
     if processes.is_first:
         command = (f'occpose train {args.system} --data DIR --output DIR --steps {args.steps} '
-                   f'--channels {args.channels} --batch {args.batch} --groups {args.groups} '
-                   f'--seed {args.seed}' + _more(args))
+                   f'--batch {args.batch} --groups {args.groups} --seed {args.seed}'
+                   + _more(args))
         written = publish(args.system, task, args.data, args.output, command=command)
         print(f'Written: {", ".join(str(path) for path in written)}')
     processes.leave()
 
 
+def _task(args: Namespace) -> Task:
+    """What the options ask for."""
+    from ..training.occlusion_rows import chosen_parts
+    from ..training.systems import chomp_task, task_named
+
+    if args.system.startswith('chomp'):
+        return chomp_task(args.system, channels=args.channels, number=args.row, body=args.body,
+                          prior=args.prior)
+    parts = chosen_parts(args.row, [word for word in args.without.split(',') if word])
+    return task_named(args.system, channels=args.channels, parts=parts, noise=args.noise)
+
+
 def _more(args: Namespace) -> str:
     """The options that are seldom given, as they were typed."""
-    given = {'frames': args.frames, 'row': args.row, 'without': args.without,
-             'noise': args.noise if args.noise != 'real' else ''}
+    given = {'channels': args.channels, 'frames': args.frames, 'row': args.row,
+             'without': args.without, 'noise': args.noise if args.noise != 'real' else '',
+             'prior': args.prior and f'DIR/{args.prior.name}',
+             'body': args.body if args.body != 'human' else ''}
     return ''.join(f' --{name} {value}' for name, value in given.items() if value)

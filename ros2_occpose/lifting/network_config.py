@@ -6,11 +6,14 @@ from typing import Literal
 
 from .sequence import Fill
 
-System = Literal['plain', 'gated', 'trajectory', 'occlusion_aware']
+System = Literal['plain', 'gated', 'trajectory', 'occlusion_aware', 'chomp']
 
 # What the paper adds to a 3D TCN, one row of its Table 2 each: the 2D TCN, the removal of joints
 # that are not seen, and what only matters while the network learns.
 PARTS = ('denoise', 'aware', 'symmetry', 'adversary', 'regularise', 'augment')
+# What CHOMP adds to a temporal transformer, one row of its Table 4 each: the dilated convolutions of
+# the spatial-temporal layer, transformers over the joints, the learned occlusion token.
+CHOMP_PARTS = ('local', 'spatial', 'token')
 # Dilations of one TCN of `occlusion_network`, in frames of the full rate: first layer; convolution
 # blocks of (stride 2, dilated); transposed blocks of (transposed, dilated).
 HOURGLASS: tuple[int, ...] = (1, 1, 4, 2, 16, 2, 4, 1, 1)
@@ -61,3 +64,37 @@ class OcclusionConfig(NetworkConfig):
         """The same system with other parts."""
         tcns = 2 if 'denoise' in parts else 1
         return replace(self, parts=parts, dilations=HOURGLASS * tcns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChompConfig(NetworkConfig):
+    """Of CHOMP; `channels` is the width D of an entry of the motion map."""
+
+    system: System = 'chomp'
+    channels: int = 36
+    dilations: tuple[int, ...] = (1, 2, 5)    # of the spatial-temporal layer
+    embedding: int = 12             # width of an entry before that layer
+    width: int = 192                # of the temporal transformer
+    heads: int = 6                  # of the temporal transformer
+    spatial_heads: int = 3
+    spatial_layers: int = 2         # of each transformer over the joints
+    temporal_layers: int = 2
+    reach: int = 32                 # frames that a temporal layer looks back, and ahead
+    body: str = 'human'             # whose shape parameters it answers with
+    parts: tuple[str, ...] = CHOMP_PARTS
+
+    @property
+    def ring(self) -> int:
+        """Frames before the present that the convolutions look at."""
+        return (self.kernel - 1) * max(self.dilations) if 'local' in self.parts else 0
+
+    @property
+    def receptive_field(self) -> int:
+        """Frames that one answer depends on."""
+        past = self.temporal_layers * self.reach + (
+            self.ring if self.causal else self.ring // 2)
+        return 1 + past * (1 if self.causal else 2)
+
+    def has(self, part: str) -> bool:
+        """Whether a part of `CHOMP_PARTS` is there."""
+        return part in self.parts

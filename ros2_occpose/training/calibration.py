@@ -40,10 +40,10 @@ class Calibrated(nn.Module):
         self.config: NetworkConfig = network.config     # type: ignore[assignment]
         self.register_buffer('sources', joint_sources())
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Joints (B, T, 17, 3) [m] and std (B, T, 17) [m]."""
-        joints, log_std = self.network(features)
-        return joints, self.std(log_std, features)
+    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Joints (B, T, 17, 3) [m], std (B, T, 17) [m], and what else the network answers."""
+        joints, log_std, *more = self.network(features)
+        return joints, self.std(log_std, features), *more
 
     def std(self, log_std: Tensor, features: Tensor) -> Tensor:
         """Calibrated std (..., 17) [m] of h36m17 joints, from features (..., FEATURES)."""

@@ -34,7 +34,7 @@ from .occlusion_losses import (
     unexplained,
 )
 from .occlusion_rows import THRESHOLD, Parts
-from .task import Batch
+from .task import LEARNING_RATE, Batch
 from .task import Parts as LossParts
 from .views.film import Film, masks, virtual_views, watch
 from .views.raw import DEFAULT_CONFIDENCE, Confidence, Raw
@@ -122,6 +122,11 @@ class OcclusionTask:
     def parts(self) -> Parts:
         """What of the system is there."""
         return Parts.named(self.network.parts)
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the other temporal convolutions."""
+        return LEARNING_RATE
 
     @property
     def views(self) -> int:

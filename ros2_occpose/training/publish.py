@@ -9,6 +9,7 @@ import torch
 from ..lifting.normalise import FRESHNESS
 from .calibration import fit
 from .card import draw_curves, write_card
+from .chomp_task import ChompTask, PriorTask
 from .export import export_checkpoint
 from .mocap.motion import load_motions
 from .occlusion_task import OcclusionTask
@@ -29,19 +30,22 @@ def publish(name: str, task: Task, data: Path, output: Path, *, command: str) ->
         command: What was typed, for the card.
     """
     best, last = load_checkpoint(output / BEST), load_checkpoint(output / CHECKPOINT)
-    if isinstance(task, LiftingTask | OcclusionTask):
+    curves = output / 'curves.png'
+    draw_curves(curves, last['history'], last['error'])
+    if isinstance(task, PriorTask):                        # only a part of a network
+        return [output / BEST, curves]
+    if isinstance(task, LiftingTask | OcclusionTask | ChompTask):
         best['calibration'] = _calibration(task, best, data)
         save_checkpoint(output / BEST, best)
     model = output / f'{name}.onnx'
     export_checkpoint(output / BEST, model)
-    card, curves = model.with_suffix('.md'), output / 'curves.png'
+    card = model.with_suffix('.md')
     write_card(card, name, {**best, 'history': last['history'], 'elapsed_s': last['elapsed_s'],
                             'last_step': last['step']}, command)
-    draw_curves(curves, last['history'], last['error'])
     return [model, card, curves]
 
 
-def _calibration(task: LiftingTask | OcclusionTask, state: dict[str, Any],
+def _calibration(task: LiftingTask | OcclusionTask | ChompTask, state: dict[str, Any],
                  data: Path) -> tuple[float, ...]:
     """Fitted on held-out people as they were recorded, with and without occlusion."""
     clips = recorded_clips(load_motions(data, ('validation',)), state['config']['seed'])
@@ -50,6 +54,6 @@ def _calibration(task: LiftingTask | OcclusionTask, state: dict[str, Any],
                                 for name in ('features', 'target', 'counts'))
     network = network_of(state)
     with torch.no_grad():
-        answers = [network(features[b:b + 32]) for b in range(0, len(features), 32)]
+        answers = [network(features[b:b + 32])[:2] for b in range(0, len(features), 32)]
     joints, log_std = (torch.cat(parts) for parts in zip(*answers))
     return fit(joints, log_std, target, features[..., FRESHNESS], counts).as_tuple()

@@ -18,6 +18,7 @@ from .losses import lifting_loss, trajectory_loss
 from .views.sequences import Clips, to_sequences, worth_learning
 from .weights import build
 
+LEARNING_RATE = 2e-3       # of temporal convolutions
 Batch = Mapping[str, Tensor]
 Parts = dict[str, float]
 
@@ -45,6 +46,10 @@ class Task(Protocol):
     def views(self) -> int:
         """How many ways it looks at a clip, one an epoch, again and again."""
 
+    @property
+    def learning_rate(self) -> float:
+        """At its highest, where nobody asks for another."""
+
     def build(self) -> nn.Module:
         """The untrained network."""
 
@@ -62,6 +67,7 @@ class _OfClips(ABC):
     """Looks at clips in one way, and at held-out people as at others."""
 
     views = 1
+    learning_rate = LEARNING_RATE
 
     @abstractmethod
     def prepare(self, clips: Clips, view: int = 0) -> Mapping[str, NDArray[Any]]:

@@ -7,8 +7,9 @@ from typing import Any
 from torch import nn
 
 from ..errors import DataError
+from ..lifting.chomp_network import ChompNetwork
 from ..lifting.gated_network import GatedNetwork
-from ..lifting.network_config import NetworkConfig, OcclusionConfig
+from ..lifting.network_config import ChompConfig, NetworkConfig, OcclusionConfig
 from ..lifting.normalise import VERSION
 from ..lifting.occlusion_network import OcclusionNetwork
 from ..lifting.plain_network import PlainNetwork, TrajectoryNetwork
@@ -17,8 +18,9 @@ from ..lifting.plain_network import PlainNetwork, TrajectoryNetwork
 SCAFFOLD = 'scaffold.'
 NETWORKS: dict[str, Callable[[Any], nn.Module]] = {
     'plain': PlainNetwork, 'gated': GatedNetwork, 'trajectory': TrajectoryNetwork,
-    'occlusion_aware': OcclusionNetwork}
-_CONFIGS: dict[str, type[NetworkConfig]] = {'occlusion_aware': OcclusionConfig}
+    'occlusion_aware': OcclusionNetwork, 'chomp': ChompNetwork}
+_CONFIGS: dict[str, type[NetworkConfig]] = {'occlusion_aware': OcclusionConfig,
+                                            'chomp': ChompConfig}
 
 
 def build(config: NetworkConfig) -> nn.Module:
