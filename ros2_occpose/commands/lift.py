@@ -71,8 +71,9 @@ def lift(session: Session, clip: Clip) -> dict[str, Floats]:
     from ..trajectory import solve_clip
 
     pose = clip.world_from_camera
-    joints_root, std = lift_clip(session, clip.keypoints_px, clip.scores, clip.camera, clip.fps,
-                                 world_from_camera=pose)
+    lifted = lift_clip(session, clip.keypoints_px, clip.scores, clip.camera, clip.fps,
+                       world_from_camera=pose)
+    joints_root, std = lifted.joints, lifted.std
     rays, visibility = convert(clip.camera.rays(clip.keypoints_px), clip.scores, COCO17, H36M17)
     solved = solve_clip(joints_root, rays, visibility, std, clip.times_s, pose)
     root = solved.root
@@ -83,6 +84,8 @@ def lift(session: Session, clip: Clip) -> dict[str, Floats]:
     joints_camera = joints_root + root[:, None]                                 # (T, 17, 3)
     arrays = {'joints_camera': joints_camera, 'joints_root': joints_root, 'root': root,
               'std': std, 'visibility': visibility, 'root_covariance': solved.root_covariance}
+    if lifted.rotations is not None and lifted.betas is not None:
+        arrays |= {'rotations': lifted.rotations, 'betas': lifted.betas}
     if pose is not None:
         arrays['joints_world'] = np.einsum(
             'tij,tkj->tki', pose[:, :3, :3], joints_camera) + pose[:, None, :3, 3]

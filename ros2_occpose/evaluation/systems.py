@@ -70,7 +70,7 @@ class System:
         for whole, rows in batches(subjects.valid, together=self.causal):
             for span in _cut(whole, window):
                 at = (rows, span)
-                joints[at], std[at] = lift_sequences(
+                joints[at], std[at], *_ = lift_sequences(
                     self.session, subjects.rays[at], seen[at],
                     subjects.world_from_camera[at][..., :3, :3])
         return joints, std

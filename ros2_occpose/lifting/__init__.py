@@ -6,7 +6,7 @@ from ..inference import OpenModel
 from ..types import Lifter
 from .clip import lift_clip, lift_sequences
 from .lifter import StreamingLifter
-from .streaming import StepNetwork
+from .load import open_stepper
 
 __all__ = ['lift_clip', 'lift_sequences', 'load_lifter']
 
@@ -17,4 +17,4 @@ def load_lifter(config: LiftingConfig, open_model: OpenModel) -> Lifter:
     Raises:
         ModelError: The model is missing, or cannot run frame by frame in this pipeline.
     """
-    return StreamingLifter(config, StepNetwork(open_model(config.lifter)))
+    return StreamingLifter(config, open_stepper(open_model(config.lifter)))

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 
 class Attention(nn.Module):
@@ -24,9 +23,10 @@ class Attention(nn.Module):
         """What queries (..., Q, C) take from keys and values (..., T, C), (..., Q, C)."""
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
                    for part in (query, key, value))
+        logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
         if bias is not None:
-            bias = bias.to(q.dtype)
-        taken = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+            logits = logits + bias
+        taken = torch.softmax(logits, -1).to(v.dtype) @ v
         return torch.as_tensor(self.out(taken.transpose(-3, -2).flatten(-2)))
 
 

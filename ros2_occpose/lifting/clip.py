@@ -1,6 +1,9 @@
 """Whole clips of one person: 2D joints of every frame in, 3D skeletons of every frame out."""
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from ..config import LiftingConfig
@@ -9,10 +12,13 @@ from ..geometry import Camera, rotation_since_last
 from ..inference import Session
 from ..skeleton import COCO17, H36M17
 from ..types import Bools, Floats, require_shape
-from .lifter import StreamingLifter
+from .lifter import StreamingLifter, in_camera
+from .load import open_stepper
 from .metadata import FPS, NetworkMeta
 from .sequence import normalise_sequences
-from .streaming import StepNetwork
+from .stepper import Lifted
+
+_PIECE = 1024           # frames that a network which looks both ways is given at once
 
 
 def lift_clip(
@@ -24,8 +30,8 @@ def lift_clip(
     *,
     world_from_camera: Floats | None = None,
     min_visibility: float = LiftingConfig.min_visibility,
-) -> tuple[Floats, Floats]:
-    """Joints (T, 17, 3) [m] around the hip in camera axes, and their std (T, 17) [m].
+) -> Lifted:
+    """The person in each frame, (T, ...), in camera axes.
 
     A causal network gives what the live lifter gives; one that looks both ways sees the whole
     clip.
@@ -54,20 +60,20 @@ def lift_clip(
     seen = finite & np.isfinite(rays).all(-1) & (np.nan_to_num(scores) >= min_visibility)
     rays = np.where(seen[..., None], rays, 0.0)
     if frames == 0:
-        return np.zeros((0, len(H36M17.joints), 3)), np.zeros((0, len(H36M17.joints)))
+        return Lifted(np.zeros((0, len(H36M17.joints), 3)), np.zeros((0, len(H36M17.joints))))
     if NetworkMeta.of(session).causal:
         lifter = StreamingLifter(
-            LiftingConfig(min_visibility=min_visibility), StepNetwork(session)
+            LiftingConfig(min_visibility=min_visibility), open_stepper(session)
         )
         answers = [lifter.lift([1], rays[t:t + 1], seen[t:t + 1], round(t * 1e9 / fps),
                                None if world_from_camera is None else world_from_camera[t])
                    for t in range(frames)]
-        return np.concatenate([a[0] for a in answers]), np.concatenate([a[1] for a in answers])
+        return _mapped(np.concatenate, *answers)
     return _both_ways(session, rays, seen, fps, world_from_camera)
 
 
 def _both_ways(session: Session, rays: Floats, seen: Bools, fps: float,
-               world_from_camera: Floats | None) -> tuple[Floats, Floats]:
+               world_from_camera: Floats | None) -> Lifted:
     """At the network's frame rate, then back to the clip's."""
     times = np.arange(len(rays)) / fps
     grid = np.arange(0, times[-1] + 0.5 / FPS, 1 / FPS)                                # (S,)
@@ -79,13 +85,16 @@ def _both_ways(session: Session, rays: Floats, seen: Bools, fps: float,
     between = rays[low] * (1 - share[:, None, None]) + rays[high] * share[:, None, None]
     nearest = np.where(share < 0.5, low, high)
     rotation = None if world_from_camera is None else world_from_camera[None, nearest, :3, :3]
-    joints, std = lift_sequences(session, between[None], both[None], rotation)
-    return _at(times, grid, joints[0]), _at(times, grid, std[0])
+    lifted = lift_sequences(session, between[None], both[None], rotation)
+    out = _mapped(lambda parts: _at(times, grid, parts[0][0]), lifted)
+    if out.rotations is None:
+        return out
+    return out._replace(rotations=matrix_from_6d(rotation_6d(out.rotations)))
 
 
 def lift_sequences(session: Session, rays: Floats, seen: Bools,
-                   rotation: Floats | None = None) -> tuple[Floats, Floats]:
-    """Joints (B, T, 17, 3) [m] around the hip in camera axes, and their std (B, T, 17) [m].
+                   rotation: Floats | None = None) -> Lifted:
+    """People in sequences, (B, T, ...), in camera axes.
 
     Args:
         session: An opened lifting network.
@@ -104,12 +113,33 @@ def lift_sequences(session: Session, rays: Floats, seen: Bools,
         turn = rotation_since_last(rotation)
     meta = NetworkMeta.of(session)
     inputs = normalise_sequences(rays, seen, turn, fill=meta.fill)
-    if meta.causal:
-        joints, std = StepNetwork(session).sequence(inputs.features)
-    else:
-        out = session({'features': inputs.features})
-        joints, std = out['joints'], out['std']
-    return inputs.to_camera(joints.astype(float)), std.astype(float)
+    lifted = (open_stepper(session).sequence(inputs.features) if meta.causal
+              else _in_pieces(session, inputs.features, meta.receptive_field // 2))
+    return in_camera(lifted, inputs.camera_from_view)
+
+
+def _in_pieces(session: Session, features: Floats, margin: int) -> Lifted:
+    """The answers to sequences (B, T, FEATURES) of any length, as if they were given at once.
+
+    Args:
+        session: Of a network that looks both ways.
+        features: (B, T, FEATURES).
+        margin: Frames to each side that an answer depends on.
+    """
+    frames = features.shape[1]
+    margin += -margin % 8                      # networks that halve the rate count from there
+    pieces = []
+    for start in range(0, frames, _PIECE):
+        first, end = max(start - margin, 0), min(start + _PIECE, frames)
+        lifted = Lifted.of(session({'features': features[:, first:end + margin]}))
+        pieces.append(_mapped(lambda parts: parts[0][:, start - first:end - first],  # noqa: B023
+                              lifted))
+    return pieces[0] if len(pieces) == 1 else _mapped(partial(np.concatenate, axis=1), *pieces)
+
+
+def _mapped(function: Callable[[list[Floats]], Floats], *many: Lifted) -> Lifted:
+    """One of each field of several answers; fields that are unknown stay so."""
+    return Lifted(*(None if parts[0] is None else function(list(parts)) for parts in zip(*many)))
 
 
 def _at(times: Floats, grid: Floats, values: Floats) -> Floats:

@@ -7,10 +7,10 @@ import numpy as np
 
 from ..config import LiftingConfig
 from ..skeleton import COCO17, H36M17, convert
-from ..types import Bools, Floats, Frame, Ints, Poses, Tracks
+from ..types import Bools, Floats, Frame, Ints, PoseBodies, Poses, Tracks
 from .metadata import FPS
 from .normalise import BodyState, normalise
-from .streaming import StepNetwork
+from .stepper import Lifted, Stepper
 
 MOST_STEPS = 6  # steps of the network for one frame; longer gaps count as this long (0.2 s)
 
@@ -22,7 +22,7 @@ class StreamingLifter:
     frame that comes too early for a step is answered, but not remembered.
     """
 
-    def __init__(self, config: LiftingConfig, network: StepNetwork) -> None:
+    def __init__(self, config: LiftingConfig, network: Stepper) -> None:
         self._config, self._network = config, network
         self.backend = network.backend
         self.reset()
@@ -51,15 +51,16 @@ class StreamingLifter:
         rays = np.where(finite[..., None], rays, 0.0)
         visibility = np.where(finite, visibility, 0.0)
         seen = finite & (visibility >= self._config.min_visibility)
-        joints, std = self.lift(tracks.ids, rays, seen, frame.stamp_ns, frame.world_from_camera)
+        lifted = self.lift(tracks.ids, rays, seen, frame.stamp_ns, frame.world_from_camera)
         out_rays, out_visibility = convert(rays, visibility, COCO17, H36M17)
         return Poses(
-            tracks=tracks, joints_root=joints, std=std, rays=out_rays, visibility=out_visibility
+            tracks=tracks, joints_root=lifted.joints, std=lifted.std, rays=out_rays,
+            visibility=out_visibility, bodies=self._bodies(lifted)
         )
 
     def lift(self, ids: Ints | Sequence[int], rays: Floats, seen: Bools, stamp_ns: int,
-             world_from_camera: Floats | None = None) -> tuple[Floats, Floats]:
-        """Joints (N, 17, 3) [m] around the hip in camera axes and their std (N, 17) [m].
+             world_from_camera: Floats | None = None) -> Lifted:
+        """People in a frame, in camera axes.
 
         Args:
             ids: (N,) people; one who is missing here is forgotten.
@@ -69,7 +70,7 @@ class StreamingLifter:
         self._choose([int(i) for i in ids])
         if not self._ids:
             self._clock_ns, self._world_from_camera = stamp_ns, world_from_camera
-            return np.zeros((0, len(H36M17.joints), 3)), np.zeros((0, len(H36M17.joints)))
+            return Lifted(np.zeros((0, len(H36M17.joints), 3)), np.zeros((0, len(H36M17.joints))))
         steps, remember = self._steps(stamp_ns)
         turn = self._turn_since(world_from_camera)
         state = self._state
@@ -79,13 +80,19 @@ class StreamingLifter:
             between = seen if step == steps else seen & self._seen
             place = before * (1 - share) + rays * share
             state, features, view = normalise(state, place, between, turn)
-            joints, std = self._network.step(
+            lifted = self._network.step(
                 features.astype(np.float32), remember=remember)
             turn = None
         if remember:
             self._state, self._rays, self._seen = state, rays, seen
             self._world_from_camera = world_from_camera
-        return joints.astype(float) @ np.swapaxes(view, -1, -2), std.astype(float)
+        return in_camera(lifted, view)
+
+    def _bodies(self, lifted: Lifted) -> PoseBodies | None:
+        if lifted.rotations is None or lifted.betas is None:
+            return None
+        return PoseBodies(model=self._network.meta.body, betas=lifted.betas,
+                          rotations=lifted.rotations)
 
     def _choose(self, ids: list[int]) -> None:
         if ids == self._ids:
@@ -120,6 +127,22 @@ class StreamingLifter:
         if world_from_camera is None or self._world_from_camera is None:
             return None
         return np.asarray(world_from_camera[:3, :3].T @ self._world_from_camera[:3, :3])
+
+
+def in_camera(lifted: Lifted, camera_from_view: Floats) -> Lifted:
+    """The same people (..., in view axes) in camera axes, as float64.
+
+    Args:
+        lifted: (..., J, 3) and more, in view axes.
+        camera_from_view: (..., 3, 3).
+    """
+    rotations = lifted.rotations
+    if rotations is not None:
+        rotations = rotations.astype(float)
+        rotations[..., 0, :, :] = camera_from_view @ rotations[..., 0, :, :]
+    return Lifted(lifted.joints.astype(float) @ np.swapaxes(camera_from_view, -1, -2),
+                  lifted.std.astype(float), rotations,
+                  None if lifted.betas is None else lifted.betas.astype(float))
 
 
 def _turned(rays: Floats, turn: Floats | None) -> Floats:

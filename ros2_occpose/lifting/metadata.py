@@ -25,11 +25,12 @@ class NetworkMeta:
     receptive_field: int
     dilations: tuple[int, ...]
     kernel: int = 3                 # taps of a layer that looks at several frames
+    body: str = ''                  # whose shape parameters it answers with; '': none
     about: Mapping[str, str] = field(default_factory=dict)     # commit, seed, steps, shape ...
 
     def as_properties(self) -> dict[str, str]:
         """For `metadata_props`."""
-        return {**self.about, **_PROMISES, 'system': self.system,
+        return {**self.about, **_PROMISES, 'system': self.system, 'body': self.body,
                 'causal': str(self.causal).lower(), 'fill': self.fill,
                 'receptive_field': str(self.receptive_field),
                 'dilations': ','.join(map(str, self.dilations)), 'kernel': str(self.kernel)}
@@ -56,6 +57,7 @@ class NetworkMeta:
                 receptive_field=int(said['receptive_field']),
                 dilations=tuple(int(d) for d in said['dilations'].split(',')),
                 kernel=int(said.get('kernel', '3')),
+                body=said.get('body', ''),
                 about=said,
             )
         except (KeyError, ValueError) as error:

@@ -8,10 +8,10 @@ import numpy as np
 from ..errors import ModelError
 from ..inference import Session
 from ..types import Floats
-from .metadata import NetworkMeta
+from .stepper import Lifted, Stepper
 
 
-class StepNetwork:
+class StepNetwork(Stepper):
     """One frame at a time of N people, each with a past of its own.
 
     The past of a layer with K taps and dilation d is a ring of (K - 1) d frames. Before somebody's
@@ -22,14 +22,7 @@ class StepNetwork:
     """
 
     def __init__(self, session: Session) -> None:
-        self.meta = NetworkMeta.of(session)
-        if not self.meta.causal:
-            raise ModelError(
-                'Expected a causal network to run frame by frame, got one that looks both ways; '
-                'choose a lifter whose name ends in _causal, or use `occpose lift`.'
-            )
-        self._session = session
-        self.backend = session.backend
+        super().__init__(session)
         self._time = 0
         self._dilations, self._older = self.meta.dilations, self.meta.kernel - 1
         self._rings = [np.zeros((self._older * d, 0, self._width(f'past_{i}')), np.float32)
@@ -52,13 +45,8 @@ class StepNetwork:
         index = np.asarray(rows, int)
         self._rings = [_chosen(ring, index) for ring in self._rings]
 
-    def step(self, features: Floats, *, remember: bool = True) -> tuple[Floats, Floats]:
-        """Joints (N, 17, 3) [m] in view axes and std (N, 17) [m] of a frame.
-
-        Args:
-            features: (N, FEATURES) of `normalise`.
-            remember: Whether this frame becomes part of the past.
-        """
+    def step(self, features: Floats, *, remember: bool = True) -> Lifted:
+        """See `Stepper.step`."""
         arrays: dict[str, Floats] = {'features': features}
         for i, (d, ring) in enumerate(zip(self._dilations, self._rings)):
             taps = [ring[(self._time + k * d) % len(ring)] for k in range(self._older)]
@@ -69,13 +57,7 @@ class StepNetwork:
             for i, ring in enumerate(self._rings):
                 ring[self._time % len(ring)] = now[f'now_{i}']
             self._time += 1
-        return out['joints'], out['std']
-
-    def sequence(self, features: Floats) -> tuple[Floats, Floats]:
-        """Joints (B, T, 17, 3) and std (B, T, 17) of sequences of new people, frame by frame."""
-        self.choose([-1] * len(features))
-        answers = [self.step(features[:, t]) for t in range(features.shape[1])]
-        return np.stack([a[0] for a in answers], 1), np.stack([a[1] for a in answers], 1)
+        return Lifted.of(out)
 
 
 def _chosen(ring: Floats, index: Floats) -> Floats:

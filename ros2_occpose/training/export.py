@@ -18,13 +18,16 @@ from torch import nn
 
 from ..errors import ModelError
 from ..inference import load_session
+from ..lifting.chomp_network import ChompNetwork
 from ..lifting.metadata import NetworkMeta
-from ..lifting.network_config import NetworkConfig, OcclusionConfig
+from ..lifting.load import open_stepper
+from ..lifting.network_config import ChompConfig, NetworkConfig, OcclusionConfig
 from ..lifting.normalise import FEATURES, FRESHNESS, JOINTS
 from ..lifting.occlusion_network import OcclusionNetwork
 from ..lifting.plain_network import RAYS, TrajectoryNetwork
-from ..lifting.streaming import StepNetwork
+from ..lifting.stepper import Lifted
 from .calibration import Calibrated, Calibration
+from .chomp_step import ChompStepModule
 from .occlusion_step import OcclusionStepModule
 from .step_module import StepModule
 from .trainer import load_checkpoint
@@ -62,12 +65,12 @@ def export(network: nn.Module, path: Path, *, about: Mapping[str, str] | None = 
     said = dict(about or {})
     if calibration is not None:
         said['calibration'] = ','.join(f'{number:.4f}' for number in calibration.as_tuple())
-    if isinstance(config, OcclusionConfig):
+    if isinstance(config, OcclusionConfig | ChompConfig):
         said['parts'] = ','.join(config.parts)
     meta = NetworkMeta(
         system=config.system, causal=config.causal, fill=config.fill,
         receptive_field=config.receptive_field, dilations=config.dilations,
-        kernel=config.kernel,
+        kernel=config.kernel, body=config.body if isinstance(config, ChompConfig) else '',
         about={**said, 'channels': str(config.channels), 'gates': str(config.gates)})
     part = path.with_suffix('.part')
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +93,8 @@ def _module(network: nn.Module, calibration: Calibration) -> nn.Module:
     calibrated = Calibrated(network, calibration)
     if not calibrated.config.causal:
         return calibrated
+    if isinstance(network, ChompNetwork):
+        return ChompStepModule(calibrated)
     return (OcclusionStepModule if isinstance(network, OcclusionNetwork) else StepModule)(
         calibrated)
 
@@ -103,12 +108,19 @@ def _graph(module: nn.Module, properties: dict[str, str]) -> Any:
         first, *rest = [{0: batch}] * len(widths)
         shapes: Any = (first, tuple(rest))
         names, outputs = list(widths), module.outputs()
+    elif isinstance(module, ChompStepModule):
+        given = module.inputs()
+        inputs = tuple(torch.zeros(shape) for shape in given.values())
+        of_now, pasts = {0: batch}, tuple({1: batch} for _ in module.pasts())
+        shapes, names, outputs = (of_now, of_now, pasts), list(given), module.outputs()
     elif isinstance(module, TrajectoryNetwork):
         inputs, shapes = (torch.zeros(3, 7, RAYS),), ({0: batch, 1: frames},)
         names, outputs = ['rays'], ['root']
     else:
         inputs, shapes = (torch.zeros(3, 7, FEATURES),), ({0: batch, 1: frames},)
         names, outputs = ['features'], ['joints', 'std']
+        if isinstance(getattr(module, 'network', None), ChompNetwork):
+            outputs += ['rotations', 'betas']
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore')     # the exporter on its own workings
         program = torch.onnx.export(module, inputs, dynamo=True, verbose=False, opset_version=18,
@@ -135,11 +147,10 @@ def disagreement(module: nn.Module, path: Path) -> float:
     if isinstance(module, TrajectoryNetwork):
         features = features[..., :RAYS]
         got = session({'rays': features})['root'],
-    elif isinstance(module, StepModule | OcclusionStepModule):
-        got, module = StepNetwork(session).sequence(features), module.calibrated
+    elif isinstance(module, StepModule | OcclusionStepModule | ChompStepModule):
+        got, module = open_stepper(session).sequence(features), module.calibrated
     else:
-        out = session({'features': features})
-        got = out['joints'], out['std']
+        got = Lifted.of(session({'features': features}))
     with torch.no_grad():
         expected = module(torch.as_tensor(features))
     expected = expected if isinstance(expected, tuple) else (expected,)
