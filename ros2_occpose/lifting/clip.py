@@ -8,7 +8,7 @@ import numpy as np
 
 from ..config import LiftingConfig
 from ..errors import ConfigError
-from ..geometry import Camera, rotation_since_last
+from ..geometry import Camera, matrix_from_6d, rotation_6d, rotation_since_last
 from ..inference import Session
 from ..skeleton import COCO17, H36M17
 from ..types import Bools, Floats, require_shape
