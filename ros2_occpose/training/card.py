@@ -20,6 +20,9 @@ _SYSTEMS = {
     'occlusion_aware': 'Occlusion-aware networks (Y. Cheng et al., "Occlusion-Aware Networks for '
                        '3D Human Pose\nEstimation in Video", 2019): a 2D TCN that denoises and a '
                        '3D TCN that completes',
+    'chomp': 'CHOMP (B. Huang et al., "Occluded Human Body Capture with Self-Supervised '
+             'Spatial-Temporal\nMotion Prior", 2022): a prior of occluded 2D motion that lifts to '
+             'SMPL parameters',
     'trajectory': 'Trajectory model of VideoPose3D (D. Pavllo et al., "3D human pose estimation '
                   'in\nvideo with temporal convolutions and semi-supervised training", 2019, '
                   'section 3.3),\nthe baseline of back-projection',
@@ -28,6 +31,9 @@ _ANSWERS = {
     'trajectory': """- In: coco17 rays in the image, gaps filled with straight lines, 30 Hz.
 - Out: the root in camera axes [m].""",
 }
+_BODIES = """- Also out: rotations of the 24 joints of smpl24 in their parents' axes (the root's in the view),
+  and 10 shape parameters of the body `{body}`.
+"""
 _LIFTERS = """- In: coco17 rays and which of them were seen, normalised by
   `lifting/sequence.py` ({normalisation}, gaps: {fill}), 30 Hz.
 - Out: h36m17 joints around the hip [m] in view axes, and the std [m] of an isotropic Gaussian for
@@ -46,13 +52,14 @@ def write_card(path: Path, name: str, state: Mapping[str, Any], command: str) ->
     found = ', '.join(f'{key.removeprefix("held_out_")} {value:.1f}'
                       for key, value in at_best.items() if key.startswith('held_out_'))
     here = machine()
+    also = _BODIES.format(**network) if 'body' in network else ''
     path.write_text(f"""# {name}
 
 {_SYSTEMS[network['system']]},
 trained here from nothing; {look}.
 
 {answers}
-- {network['channels']} channels, kernel {network['kernel']}, dilations {
+{also}- {network['channels']} channels, kernel {network['kernel']}, dilations {
     ', '.join(map(str, network['dilations']))}.
 - Trained by `{command}`
   at commit {state['commit']}: {state['last_step']} steps of {config['batch']} sequences of {
