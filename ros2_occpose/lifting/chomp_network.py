@@ -131,7 +131,9 @@ class Prior(nn.Module):
         self.biases = nn.ModuleList(
             RelativeBias(config.heads, config.reach, causal=config.causal)
             for _ in range(config.temporal_layers))
-        self.decoder = nn.Sequential(nn.LayerNorm(flat), nn.Linear(flat, _PLACES))
+        decode = nn.Linear(flat, _PLACES)
+        nn.init.normal_(decode.weight, std=1e-3)
+        self.decoder = nn.Sequential(nn.LayerNorm(flat), decode)
 
     def forward(self, features: Tensor) -> Tensor:
         """The full 2D motion map (B, T, 17, 2), in the units of the features (section 3.2).

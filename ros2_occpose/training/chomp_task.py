@@ -54,7 +54,7 @@ class _OfPosedFilm:
     """Looks at posed film in one way."""
 
     network: ChompConfig
-    views, frames, learning_rate = 1, 64, 1e-3
+    views, frames, learning_rate = 1, 64, 5e-4
 
     @property
     def source(self) -> Source:
