@@ -5,29 +5,27 @@ Needs torch: a test module says `pytest.importorskip('torch', ...)` before it im
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from ros2_occpose.inference import Session
+from ros2_occpose.body.load import load_body
+from ros2_occpose.body.tree_torch import Tree
+from ros2_occpose.lifting.chomp_network import ChompNetwork
 from ros2_occpose.lifting.gated_network import GatedNetwork
-from ros2_occpose.lifting.network_config import PARTS, NetworkConfig, OcclusionConfig
+from ros2_occpose.lifting.network_config import (
+    CHOMP_PARTS,
+    PARTS,
+    ChompConfig,
+    NetworkConfig,
+    OcclusionConfig,
+)
 from ros2_occpose.lifting.normalise import FEATURES, FRESHNESS
 from ros2_occpose.lifting.occlusion_network import OcclusionNetwork
-from ros2_occpose.lifting.streaming import StepNetwork
 
 J = 17
-
-
-@dataclass(frozen=True)
-class Causal:
-    """A system for robots: its network, and what runs its file frame by frame."""
-
-    build: Callable[[], nn.Module]
-    stream: Callable[[Session], Any]       # has choose, step and sequence
 
 
 def gated(causal: bool = True, channels: int = 16) -> GatedNetwork:
@@ -46,6 +44,18 @@ def occlusion_aware(causal: bool = True, parts: tuple[str, ...] = PARTS) -> Occl
     net = OcclusionNetwork(config)
     heads = [net.heads.joints, net.heads.direct, net.heads.log_std]
     return randomised(net, heads + ([net.places] if config.denoise else []), (0.3, 0.8))
+
+
+def chomp(causal: bool = True, parts: tuple[str, ...] = CHOMP_PARTS) -> ChompNetwork:
+    """CHOMP on the Cylinder Man, or what of it the parts ask for."""
+    torch.manual_seed(2)
+    net = ChompNetwork(ChompConfig(
+        causal=causal, fill='hold' if causal else 'blend', channels=12, embedding=6, width=24,
+        heads=2, reach=5, body='cylinder', parts=parts))
+    net.tree.load_state_dict(Tree.of(load_body('cylinder')).state_dict())
+    for bias in net.prior.biases:
+        nn.init.normal_(bias.table)
+    return randomised(net, [net.turns, net.betas, net.log_std], (0.5, 2))
 
 
 def randomised(net: Any, heads: Iterable[nn.Module], variance: tuple[float, float]) -> Any:
@@ -72,9 +82,9 @@ def random_input(rng: np.random.Generator, people: int, frames: int) -> np.ndarr
 def window(net: nn.Module, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Joints (N, T, 17, 3) and std (N, T, 17) of whole sequences by torch."""
     with torch.no_grad():
-        joints, log_std = net(torch.as_tensor(features))
+        joints, log_std, *_ = net(torch.as_tensor(features))
     return joints.numpy(), torch.exp(log_std).numpy()
 
 
-CAUSAL = {'gated_causal': Causal(gated, StepNetwork),
-          'occlusion_aware_causal': Causal(occlusion_aware, StepNetwork)}
+CAUSAL: dict[str, Callable[[], nn.Module]] = {
+    'gated_causal': gated, 'occlusion_aware_causal': occlusion_aware, 'chomp_causal': chomp}

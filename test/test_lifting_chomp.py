@@ -1,7 +1,6 @@
 """CHOMP's network: what hidden joints are to it, and how far it looks."""
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,36 +12,16 @@ from ros2_occpose.lifting import lift_sequences
 from ros2_occpose.lifting.caching import CachedNetwork
 from ros2_occpose.lifting.load import open_stepper
 from ros2_occpose.lifting.metadata import NetworkMeta
-from ros2_occpose.lifting.network_config import CHOMP_PARTS, ChompConfig
-from ros2_occpose.lifting.normalise import FEATURES, FRESHNESS, JOINTS
+from ros2_occpose.lifting.network_config import CHOMP_PARTS
+from ros2_occpose.lifting.normalise import FRESHNESS, JOINTS
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
+from causal_networks import chomp, random_input  # noqa: E402
+
 from ros2_occpose.body.load import load_body  # noqa: E402
-from ros2_occpose.body.tree_torch import Tree  # noqa: E402
 from ros2_occpose.lifting.chomp_network import ChompNetwork  # noqa: E402
 from ros2_occpose.training.export import export  # noqa: E402
-
-SMALL = ChompConfig(causal=False, fill='blend', channels=12, embedding=6, width=24, heads=2,
-                    reach=5, body='cylinder')
-
-
-def network(config: ChompConfig = SMALL) -> ChompNetwork:
-    """Random weights that use every part of the network."""
-    torch.manual_seed(2)
-    net = ChompNetwork(config)
-    net.tree.load_state_dict(Tree.of(load_body('cylinder')).state_dict())
-    for head in (net.turns, net.betas, net.log_std):
-        torch.nn.init.normal_(head.weight, std=0.1)
-    for bias in net.prior.biases:
-        torch.nn.init.normal_(bias.table)
-    return net.eval()
-
-
-def features_of(rng: np.random.Generator, frames: int, people: int = 2) -> np.ndarray:
-    out = rng.normal(0, 0.5, (people, frames, FEATURES)).astype(np.float32)
-    out[..., FRESHNESS] = rng.random((people, frames, JOINTS)) < 0.7
-    return out
 
 
 def answers(net: ChompNetwork, features: np.ndarray) -> list[np.ndarray]:
@@ -53,10 +32,10 @@ def answers(net: ChompNetwork, features: np.ndarray) -> list[np.ndarray]:
 @pytest.mark.parametrize('parts', [CHOMP_PARTS, ('local', 'spatial'), ('token',)])
 def test_what_is_said_of_hidden_joints_does_not_matter(parts: tuple[str, ...],
                                                        rng: np.random.Generator) -> None:
-    net = network(replace(SMALL, parts=parts))
-    features = features_of(rng, 30)
+    net = chomp(False, parts)
+    features = random_input(rng, 2, 30)
     other = features.copy()
-    hidden = features[..., FRESHNESS] < 0.5
+    hidden = features[..., FRESHNESS] < 0.999
     other[..., :2 * JOINTS].reshape(2, 30, JOINTS, 2)[hidden] += 3
     np.testing.assert_array_equal(answers(net, other)[0], answers(net, features)[0])
     other[0, 15, FRESHNESS.start:FRESHNESS.stop] = 1
@@ -65,20 +44,21 @@ def test_what_is_said_of_hidden_joints_does_not_matter(parts: tuple[str, ...],
 
 def test_a_hidden_joint_is_not_one_in_the_middle(rng: np.random.Generator) -> None:
     """With the constant 0 in the place of the token it is."""
-    features = features_of(rng, 20)
+    features = random_input(rng, 2, 20)
     features[..., FRESHNESS] = 1
     features[0, 10, :2] = 0
     hidden = features.copy()
     hidden[0, 10, FRESHNESS.start] = 0
-    constant = network(replace(SMALL, parts=('local', 'spatial')))
+    constant = chomp(False, ('local', 'spatial'))
     np.testing.assert_array_equal(answers(constant, hidden)[0], answers(constant, features)[0])
-    assert np.abs(answers(network(), hidden)[0] - answers(network(), features)[0]).max() > 1e-4
+    token = chomp(False)
+    assert np.abs(answers(token, hidden)[0] - answers(token, features)[0]).max() > 1e-4
 
 
 @pytest.mark.parametrize('causal', [True, False])
 def test_it_looks_as_far_as_it_says(causal: bool, rng: np.random.Generator) -> None:
-    net = network(replace(SMALL, causal=causal, fill='hold' if causal else 'blend'))
-    features = features_of(rng, 120)
+    net = chomp(causal)
+    features = random_input(rng, 2, 120)
     changed = features.copy()
     changed[:, 60] += 1
     differs = np.abs(answers(net, changed)[0] - answers(net, features)[0]).max((0, 2, 3)) > 1e-7
@@ -89,7 +69,7 @@ def test_it_looks_as_far_as_it_says(causal: bool, rng: np.random.Generator) -> N
 
 
 def test_rotations_and_shape_give_the_joints(rng: np.random.Generator) -> None:
-    joints, _, rotations, betas = answers(network(), features_of(rng, 10))
+    joints, _, rotations, betas = answers(chomp(False), random_input(rng, 2, 10))
     np.testing.assert_allclose(np.linalg.det(rotations), 1, atol=1e-4)
     body = load_body('cylinder')
     people = body(betas, rotations, np.zeros(3))
@@ -100,7 +80,7 @@ def test_rotations_and_shape_give_the_joints(rng: np.random.Generator) -> None:
 def test_long_clips_are_lifted_in_pieces(tmp_path: Path, rng: np.random.Generator,
                                          monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / 'chomp.onnx'
-    export(network(), path)
+    export(chomp(False), path)
     session = load_session(path, threads=1)
     rays, seen = rng.normal(0, 0.1, (1, 150, 17, 2)), rng.random((1, 150, 17)) < 0.7
     whole = lift_sequences(session, rays, seen)
@@ -115,11 +95,11 @@ def test_long_clips_are_lifted_in_pieces(tmp_path: Path, rng: np.random.Generato
 
 def test_streaming_gives_rotations_and_shapes_of_the_window(tmp_path: Path,
                                                             rng: np.random.Generator) -> None:
-    net = network(replace(SMALL, causal=True, fill='hold'))
+    net = chomp()
     export(net, tmp_path / 'step.onnx')
     stream = open_stepper(load_session(tmp_path / 'step.onnx', threads=1))
     assert isinstance(stream, CachedNetwork)
-    features = features_of(rng, 40)
+    features = random_input(rng, 2, 40)
     lifted = stream.sequence(features)
     _, _, rotations, betas = answers(net, features)
     np.testing.assert_allclose(lifted.rotations, rotations, atol=1e-4)

@@ -8,9 +8,9 @@ from ros2_occpose.errors import ModelError
 from ros2_occpose.geometry import Camera
 from ros2_occpose.inference import Session, load_session
 from ros2_occpose.lifting import lift_clip
+from ros2_occpose.lifting.load import open_stepper
 from ros2_occpose.lifting.metadata import NetworkMeta
 from ros2_occpose.lifting.normalise import FRESHNESS
-from ros2_occpose.lifting.streaming import StepNetwork
 
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
@@ -64,7 +64,7 @@ def test_what_looks_both_ways_is_exported_as_a_whole(tmp_path: Path,
     np.testing.assert_allclose(out['joints'], expected, atol=1e-4)
     assert not NetworkMeta.of(session).causal
     with pytest.raises(ModelError, match='Expected a causal network'):
-        StepNetwork(session)
+        open_stepper(session)
 
 
 def test_export_refuses_a_file_that_disagrees(tmp_path: Path,
@@ -82,7 +82,7 @@ def test_the_calibration_is_in_the_file(tmp_path: Path, rng: np.random.Generator
     features = random_input(rng, 1, 20)
     features[:, :10, FRESHNESS] = 1
     features[:, 10:, FRESHNESS] = 0.9
-    _, std = StepNetwork(session).sequence(features)
+    std = open_stepper(session).sequence(features).std
     stated = window(network(), features)[1]
     np.testing.assert_allclose(std[:, :10], 2 * stated[:, :10], rtol=1e-4)
     np.testing.assert_allclose(std[:, 10:], 3 * stated[:, 10:], rtol=1e-4)
@@ -122,10 +122,10 @@ def test_a_clip_lifted_both_ways_uses_later_frames(tmp_path: Path, rng: np.rando
     session = load_session(tmp_path / 'gated.onnx', threads=1)
     camera = Camera.from_hfov(640, 480, 70)
     pixels, scores = rng.uniform(100, 300, (41, 17, 2)), np.ones((41, 17))
-    before, std = lift_clip(session, pixels, scores, camera, fps)
+    before, std, *_ = lift_clip(session, pixels, scores, camera, fps)
     assert before.shape == (41, 17, 3)
     assert std.shape == (41, 17)
     pixels[25:] += 30
-    after, _ = lift_clip(session, pixels, scores, camera, fps)
+    after, *_ = lift_clip(session, pixels, scores, camera, fps)
     assert np.abs(after - before)[22].max() > 1e-6
     assert np.isfinite(lift_clip(session, pixels[:1], scores[:1], camera, fps)[0]).all()

@@ -16,7 +16,7 @@ from ros2_occpose.geometry import Camera
 from ros2_occpose.inference import Session, open_model
 from ros2_occpose.lifting import lift_clip, load_lifter
 from ros2_occpose.lifting.lifter import StreamingLifter
-from ros2_occpose.lifting.streaming import StepNetwork
+from ros2_occpose.lifting.load import open_stepper
 from ros2_occpose.skeleton import H36M17
 from ros2_occpose.types import Frame, Poses, Tracks, TrackState
 
@@ -31,7 +31,7 @@ def session() -> Session:
 
 @pytest.fixture
 def lifter(session: Session) -> StreamingLifter:
-    return StreamingLifter(LiftingConfig(), StepNetwork(session))
+    return StreamingLifter(LiftingConfig(), open_stepper(session))
 
 
 def tracks_of(moment: Moment, noise_px: float = 0.0, seed: int = 0) -> Tracks:
@@ -85,7 +85,7 @@ def test_resolution_and_focal_length_do_not_matter(session: Session) -> None:
     scene = make_scene(ACROSS, seconds=1.5, noise=PERFECT)
     answers = []
     for scale in (1.0, 2.5):
-        lifter = StreamingLifter(LiftingConfig(), StepNetwork(session))
+        lifter = StreamingLifter(LiftingConfig(), open_stepper(session))
         k = scene.camera.k * np.array([[scale], [scale], [1.0]])
         camera = Camera(int(640 * scale), int(480 * scale), k)
         image = np.zeros((camera.height, camera.width, 3), np.uint8)
@@ -123,7 +123,7 @@ def test_low_visibility_counts_as_hidden(session: Session) -> None:
     config = LiftingConfig(min_visibility=0.5)
 
     def run(visibility: float, moved_px: float) -> np.ndarray:
-        lifter = StreamingLifter(config, StepNetwork(session))
+        lifter = StreamingLifter(config, open_stepper(session))
 
         def change(tracks: Tracks, t: int) -> Tracks:
             pixels, seen = tracks.keypoints_px.copy(), tracks.visibility.copy()
@@ -141,7 +141,7 @@ def test_low_visibility_counts_as_hidden(session: Session) -> None:
 def test_who_leaves_is_forgotten_and_others_go_on(lifter: StreamingLifter,
                                                   session: Session) -> None:
     scene = make_scene(ACROSS, seconds=3.0, noise=PERFECT)
-    alone = StreamingLifter(LiftingConfig(), StepNetwork(session))
+    alone = StreamingLifter(LiftingConfig(), open_stepper(session))
 
     def only(tracks: Tracks, rows: list[int]) -> Tracks:
         fields = ('ids', 'states', 'boxes_px', 'keypoints_px', 'visibility', 'confidence',
@@ -156,7 +156,7 @@ def test_who_leaves_is_forgotten_and_others_go_on(lifter: StreamingLifter,
         np.testing.assert_allclose(together.joints_root[rows.index(1)], expected.joints_root[0],
                                    atol=1e-4)
         if t == 40:
-            fresh = StreamingLifter(LiftingConfig(), StepNetwork(session))
+            fresh = StreamingLifter(LiftingConfig(), open_stepper(session))
             again = fresh.update(only(tracks, [0]), moment.frame)
             np.testing.assert_allclose(together.joints_root[1], again.joints_root[0], atol=1e-4)
 
@@ -177,7 +177,7 @@ def test_any_frame_rate_will_do(lifter: StreamingLifter, fps: float) -> None:
 
 
 def test_at_twice_the_rate_every_second_answer_is_the_same(session: Session) -> None:
-    slow, fast = (StreamingLifter(LiftingConfig(), StepNetwork(session)) for _ in range(2))
+    slow, fast = (StreamingLifter(LiftingConfig(), open_stepper(session)) for _ in range(2))
     scene = make_scene(ACROSS, fps=60.0, seconds=1.0, noise=PERFECT)
     for t, moment in enumerate(scene):
         answer = fast.update(tracks_of(moment), moment.frame)
@@ -226,8 +226,8 @@ def test_a_clip_is_lifted_as_live(lifter: StreamingLifter, session: Session) -> 
     scene = make_scene(ACROSS[:1], camera_path=turning(20.0), seconds=2.0, noise=PERFECT)
     live = [p for _, _, p in errors(lifter, scene)]
     visible = scene.visible[:, 0]
-    joints, std = lift_clip(session, scene.keypoints_px[:, 0], visible * 0.9, scene.camera, 30.0,
-                            world_from_camera=scene.world_from_camera)
+    joints, std, *_ = lift_clip(session, scene.keypoints_px[:, 0], visible * 0.9, scene.camera,
+                                30.0, world_from_camera=scene.world_from_camera)
     assert joints.shape == (len(scene), 17, 3)
     np.testing.assert_allclose(joints, np.concatenate([p.joints_root for p in live]), atol=1e-5)
     np.testing.assert_allclose(std, np.concatenate([p.std for p in live]), atol=1e-5)
@@ -242,7 +242,7 @@ def test_a_clip_of_the_wrong_shape_is_refused(session: Session) -> None:
 
 
 def test_an_empty_clip_gives_an_empty_answer(session: Session) -> None:
-    joints, std = lift_clip(session, np.zeros((0, 17, 2)), np.zeros((0, 17)),
+    joints, std, *_ = lift_clip(session, np.zeros((0, 17, 2)), np.zeros((0, 17)),
                             Camera.from_hfov(640, 480, 70), 30.0)
     assert joints.shape == (0, 17, 3)
     assert std.shape == (0, 17)

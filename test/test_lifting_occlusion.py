@@ -67,8 +67,8 @@ def test_what_was_said_of_a_removed_joint_changes_nothing(causal: bool, tmp_path
     session = load_session(tmp_path / 'whole.onnx', threads=1)
     rays = rng.normal(0, 0.2, (2, 40, J, 2))
     seen = rng.random((2, 40, J)) < 0.7
-    one, _ = lift_sequences(session, rays, seen)
-    two, _ = lift_sequences(session, rays + 9 * ~seen[..., None], seen)
+    one = lift_sequences(session, rays, seen).joints
+    two = lift_sequences(session, rays + 9 * ~seen[..., None], seen).joints
     np.testing.assert_array_equal(one, two)
     assert np.abs(lift_sequences(session, rays + 0.02, seen)[0] - one).max() > 1e-3
 

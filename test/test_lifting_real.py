@@ -29,7 +29,7 @@ def errors(shared_data: Path) -> dict[str, np.ndarray]:
                 points = world @ data['R'][view].T + data['t'][view]
                 truth, _ = convert(points, np.ones((frames, 17)), COCO17, H36M17)
                 found = data['kp2d'][:, view, person].astype(float)
-                joints, std = lift_clip(session, found[..., :2], found[..., 2], camera, 60.0)
+                joints, std, *_ = lift_clip(session, found[..., :2], found[..., 2], camera, 60.0)
                 rows.append(judge(joints, std, truth - truth[:, :1]))
     mpjpe, aligned, within = np.array(rows).T
     return {'mpjpe': mpjpe, 'aligned': aligned, 'within': within}

@@ -201,7 +201,7 @@ def test_the_command_trains_calibrates_and_exports(system: str, tmp_path: Path, 
     assert (tmp_path / 'curves.png').stat().st_size > 1000
     if system != 'learned_trajectory':
         rays = np.random.default_rng(0).normal(0, 0.2, (2, 30, 17, 2))
-        joints, std = lift_sequences(session, rays, np.ones((2, 30, 17), bool))
+        joints, std, *_ = lift_sequences(session, rays, np.ones((2, 30, 17), bool))
         assert np.isfinite(joints).all()
         assert (std > 0).all()
         assert session.metadata['calibration'] != '1.0000,1.0000'

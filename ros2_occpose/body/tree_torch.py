@@ -72,7 +72,7 @@ class Tree(nn.Module):
     def rest_joints(self, betas: Tensor) -> Tensor:
         """Joints (..., 24, 3) [m] of a shape (..., S), arms out."""
         moved = betas @ self.shapes.flatten(0, 1).T
-        return self.rest + moved.unflatten(-1, (JOINTS, 3))
+        return self.rest + moved.reshape(*betas.shape[:-1], JOINTS, 3)
 
     def h36m17(self, joints: Tensor, turns: Tensor) -> Tensor:
         """Joints (..., 17, 3) [m] around the hip, as `kinematics.body_points` marks them."""

@@ -16,12 +16,13 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """(..., T, C) to the same; `bias` (heads, T, T) is added to the logits."""
-        return self.answer(*self.into(x).chunk(3, -1), bias)
+        query, key, value = self.into(x).chunk(3, -1)
+        return self.answer(query, key, value, bias)
 
     def answer(self, query: Tensor, key: Tensor, value: Tensor,
                bias: Tensor | None = None) -> Tensor:
         """What queries (..., Q, C) take from keys and values (..., T, C), (..., Q, C)."""
-        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(-3, -2)
+        q, k, v = (part.reshape(*part.shape[:-1], self.heads, -1).transpose(-3, -2)
                    for part in (query, key, value))
         logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
         if bias is not None:
@@ -76,7 +77,7 @@ class RelativeBias(nn.Module):
     def forward(self, frames: int) -> Tensor:
         """For each pair of frames, (heads, T, T); -inf where one does not see the other."""
         t = torch.arange(frames, device=self.table.device)
-        at = t[:, None] - t[None] + self.ahead                 # frames back, from the farthest ahead
+        at = t[:, None] - t[None] + self.ahead             # frames back, from the farthest ahead
         last = self.ahead + self.reach
         seen = (at >= 0) & (at <= last)
         return torch.where(seen, self.table[:, at.clamp(0, last)], -torch.inf)

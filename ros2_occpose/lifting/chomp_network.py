@@ -52,12 +52,17 @@ class Entries(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., FEATURES) to (..., 17, E)."""
-        places = features[..., :_PLACES].unflatten(-1, (JOINTS, 2))
+        places = _pairs(features[..., :_PLACES])
         seen = (features[..., FRESHNESS] > _SEEN_NOW)[..., None]
         if self.token is None:
             return torch.as_tensor(self.embed(torch.where(seen, places, 0.0)))
         entries = self.embed(places)
         return torch.where(seen, entries, self.token.to(entries.dtype))
+
+
+def _pairs(x: Tensor) -> Tensor:
+    """(..., 34) to (..., 17, 2)."""
+    return x.reshape(*x.shape[:-1], JOINTS, 2)
 
 
 class LocalLayer(nn.Module):
@@ -142,7 +147,7 @@ class Prior(nn.Module):
             features: (B, T, FEATURES) of `normalise_sequences`.
         """
         _, flat = self.encode(features)
-        return torch.as_tensor(self.decoder(flat)).unflatten(-1, (JOINTS, 2))
+        return _pairs(self.decoder(flat))
 
     def encode(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Feature map f (B, T, 18, D) and features of the motion (B, T, 18 D)."""
@@ -179,11 +184,14 @@ class ChompNetwork(nn.Module):
         self.turns.bias.data.copy_(torch.tensor(_UPRIGHT).flatten())
 
     def forward(self, features: Tensor) -> tuple[Tensor, ...]:
-        """Joints (B, T, 17, 3) [m] around the hip in view axes, their log std (B, T, 17) [log m],
-        rotations (B, T, 24, 3, 3) (the root's in the view) and betas (B, T, 10).
+        """Joints around the hip, their log std, rotations and betas.
 
         Args:
             features: (B, T, FEATURES) of `normalise_sequences`.
+
+        Returns:
+            (B, T, 17, 3) [m] in view axes, (B, T, 17) [log m], (B, T, 24, 3, 3) with the root's in
+            the view, and (B, T, 10).
         """
         return self.answers(self.motion(features))
 
@@ -196,7 +204,7 @@ class ChompNetwork(nn.Module):
         x = self.norm(flat + self.joints(f))
         with torch.autocast(x.device.type, enabled=False):      # metres need all bits
             x = x.float()
-            six = self.turns(x).unflatten(-1, (BODY_JOINTS, 6))
+            six = self.turns(x).reshape(*x.shape[:-1], BODY_JOINTS, 6)
             return Motion(six, self.betas(x),
                           self.log_std(x).clamp(LEAST_LOG_STD, MOST_LOG_STD))
 

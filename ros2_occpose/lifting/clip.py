@@ -1,7 +1,6 @@
 """Whole clips of one person: 2D joints of every frame in, 3D skeletons of every frame out."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -68,7 +67,7 @@ def lift_clip(
         answers = [lifter.lift([1], rays[t:t + 1], seen[t:t + 1], round(t * 1e9 / fps),
                                None if world_from_camera is None else world_from_camera[t])
                    for t in range(frames)]
-        return _mapped(np.concatenate, *answers)
+        return Lifted.mapped(np.concatenate, *answers)
     return _both_ways(session, rays, seen, fps, world_from_camera)
 
 
@@ -86,7 +85,7 @@ def _both_ways(session: Session, rays: Floats, seen: Bools, fps: float,
     nearest = np.where(share < 0.5, low, high)
     rotation = None if world_from_camera is None else world_from_camera[None, nearest, :3, :3]
     lifted = lift_sequences(session, between[None], both[None], rotation)
-    out = _mapped(lambda parts: _at(times, grid, parts[0][0]), lifted)
+    out = Lifted.mapped(lambda parts: _at(times, grid, parts[0][0]), lifted)
     if out.rotations is None:
         return out
     return out._replace(rotations=matrix_from_6d(rotation_6d(out.rotations)))
@@ -132,14 +131,11 @@ def _in_pieces(session: Session, features: Floats, margin: int) -> Lifted:
     for start in range(0, frames, _PIECE):
         first, end = max(start - margin, 0), min(start + _PIECE, frames)
         lifted = Lifted.of(session({'features': features[:, first:end + margin]}))
-        pieces.append(_mapped(lambda parts: parts[0][:, start - first:end - first],  # noqa: B023
-                              lifted))
-    return pieces[0] if len(pieces) == 1 else _mapped(partial(np.concatenate, axis=1), *pieces)
-
-
-def _mapped(function: Callable[[list[Floats]], Floats], *many: Lifted) -> Lifted:
-    """One of each field of several answers; fields that are unknown stay so."""
-    return Lifted(*(None if parts[0] is None else function(list(parts)) for parts in zip(*many)))
+        kept = slice(start - first, end - first)
+        pieces.append(Lifted.mapped(lambda parts: parts[0][:, kept], lifted))  # noqa: B023
+    if len(pieces) == 1:
+        return pieces[0]
+    return Lifted.mapped(partial(np.concatenate, axis=1), *pieces)
 
 
 def _at(times: Floats, grid: Floats, values: Floats) -> Floats:

@@ -11,8 +11,8 @@ System = Literal['plain', 'gated', 'trajectory', 'occlusion_aware', 'chomp']
 # What the paper adds to a 3D TCN, one row of its Table 2 each: the 2D TCN, the removal of joints
 # that are not seen, and what only matters while the network learns.
 PARTS = ('denoise', 'aware', 'symmetry', 'adversary', 'regularise', 'augment')
-# What CHOMP adds to a temporal transformer, one row of its Table 4 each: the dilated convolutions of
-# the spatial-temporal layer, transformers over the joints, the learned occlusion token.
+# What CHOMP adds to a temporal transformer, one row of its Table 4 each: the dilated convolutions
+# of the spatial-temporal layer, transformers over the joints, the learned occlusion token.
 CHOMP_PARTS = ('local', 'spatial', 'token')
 # Dilations of one TCN of `occlusion_network`, in frames of the full rate: first layer; convolution
 # blocks of (stride 2, dilated); transposed blocks of (transposed, dilated).

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,15 @@ class Lifted(NamedTuple):
     def of(out: Mapping[str, Floats]) -> Lifted:
         """Of the outputs of a network."""
         return Lifted(out['joints'], out['std'], out.get('rotations'), out.get('betas'))
+
+    @staticmethod
+    def mapped(function: Callable[[list[Floats]], Floats], *many: Lifted) -> Lifted:
+        """One of each field of several answers; fields that are unknown stay so."""
+        joints, std, rotations, betas = (
+            None if parts[0] is None else function(list(parts)) for parts in zip(*many))
+        assert joints is not None
+        assert std is not None
+        return Lifted(joints, std, rotations, betas)
 
 
 class Stepper(ABC):
@@ -65,5 +75,4 @@ class Stepper(ABC):
         """Sequences (B, T, FEATURES) of new people, frame by frame."""
         self.choose([-1] * len(features))
         answers = [self.step(features[:, t]) for t in range(features.shape[1])]
-        return Lifted(*(None if parts[0] is None else np.stack(parts, 1)
-                        for parts in zip(*answers)))
+        return Lifted.mapped(partial(np.stack, axis=1), *answers)

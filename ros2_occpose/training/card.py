@@ -31,8 +31,8 @@ _ANSWERS = {
     'trajectory': """- In: coco17 rays in the image, gaps filled with straight lines, 30 Hz.
 - Out: the root in camera axes [m].""",
 }
-_BODIES = """- Also out: rotations of the 24 joints of smpl24 in their parents' axes (the root's in the view),
-  and 10 shape parameters of the body `{body}`.
+_BODIES = """- Also out: rotations of the 24 joints of smpl24 in their parents' axes (the root's in
+  the view), and 10 shape parameters of the body `{body}`.
 """
 _LIFTERS = """- In: coco17 rays and which of them were seen, normalised by
   `lifting/sequence.py` ({normalisation}, gaps: {fill}), 30 Hz.

@@ -33,11 +33,11 @@ class Skin(nn.Module):
             joints: As `Tree` gives them, (..., 24, 3) [m].
             turns: The same, (..., 24, 3, 3).
         """
-        shaped = self.template + (betas @ self.shapes.flatten(0, 1).T).unflatten(
-            -1, (len(self.template), 3))
+        shaped = self.template + (betas @ self.shapes.flatten(0, 1).T).reshape(
+            *betas.shape[:-1], -1, 3)
         shifts = joints - (turns @ tree.rest_joints(betas)[..., None])[..., 0]
         moves = self.weights @ torch.cat([turns.flatten(-2), shifts], -1)      # (..., V, 12)
-        turned = moves[..., :9].unflatten(-1, (3, 3)) @ shaped[..., None]
+        turned = moves[..., :9].reshape(*moves.shape[:-1], 3, 3) @ shaped[..., None]
         return torch.as_tensor(turned[..., 0] + moves[..., 9:])
 
 

@@ -1,7 +1,6 @@
-"""The causal CHOMP frame by frame: keys and values that were remembered go in, new ones come out."""
+"""The causal CHOMP frame by frame: remembered keys and values go in, new ones come out."""
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from ..lifting.chomp_network import ChompNetwork, LocalLayer
@@ -50,7 +49,8 @@ class ChompStepModule(nn.Module):
         entries = prior.entries(features)                                  # (N, 17, E)
         if isinstance(prior.local, LocalLayer):
             now.append(entries.flatten(1))
-            past = rest.pop(0).transpose(0, 1).unflatten(-1, (JOINTS, -1))
+            past = rest.pop(0).transpose(0, 1)
+            past = past.reshape(*past.shape[:2], JOINTS, -1)
             f = prior.local.step(entries, past)
         else:
             f = prior.local(entries)

@@ -6,8 +6,7 @@ Huang et al., "Occluded Human Body Capture with Self-Supervised Spatial-Temporal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +169,8 @@ class ChompTask(_OfPosedFilm):
         w, counts = self.weights, batch['counts']
         with torch.autocast(counts.device.type, torch.bfloat16):
             six, betas, log_std = network(batch['features'])
-        whole: Learner = getattr(network, 'module', network)   # type: ignore[assignment]
+        whole = getattr(network, 'module', network)            # several processes share one
+        assert isinstance(whole, Learner)
         joints, skin = whole.posed(six, betas)
         with torch.no_grad():
             true_betas = batch['betas'][:, None].expand_as(betas)

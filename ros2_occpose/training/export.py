@@ -19,8 +19,8 @@ from torch import nn
 from ..errors import ModelError
 from ..inference import load_session
 from ..lifting.chomp_network import ChompNetwork
-from ..lifting.metadata import NetworkMeta
 from ..lifting.load import open_stepper
+from ..lifting.metadata import NetworkMeta
 from ..lifting.network_config import ChompConfig, NetworkConfig, OcclusionConfig
 from ..lifting.normalise import FEATURES, FRESHNESS, JOINTS
 from ..lifting.occlusion_network import OcclusionNetwork
