@@ -25,7 +25,7 @@ from ros2_occpose.training import trainer as trainer_module  # noqa: E402
 from ros2_occpose.training.corpus import GROUP, Corpus  # noqa: E402
 from ros2_occpose.training.losses import lifting_loss, trajectory_loss  # noqa: E402
 from ros2_occpose.training.processes import Processes  # noqa: E402
-from ros2_occpose.training.systems import SYSTEMS, task_named  # noqa: E402
+from ros2_occpose.training.systems import SYSTEMS, chomp_task, task_named  # noqa: E402
 from ros2_occpose.training.trainer import (  # noqa: E402
     CHECKPOINT,
     Trainer,
@@ -63,8 +63,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(config: TrainingConfig, output: Path, cache: Path, system: str = 'gated_causal',
         channels: int = 16) -> Trainer:
-    trainer = Trainer(task_named(system, channels=channels), config, Path('toys'), output, cache,
-                      processes=ALONE, workers=0)
+    task = (chomp_task(system, channels=channels, body='cylinder') if 'chomp' in system else
+            task_named(system, channels=channels))
+    trainer = Trainer(task, config, Path('toys'), output, cache, processes=ALONE, workers=0)
     trainer.run()
     return trainer
 
@@ -187,16 +188,18 @@ def arguments(*, system: str = 'gated_causal', **changes: object) -> argparse.Na
 
 
 @pytest.mark.parametrize('system', ['gated_causal', 'gated', 'occlusion_aware_causal',
-                                    'learned_trajectory'])
+                                    'chomp', 'chomp_causal', 'learned_trajectory'])
 def test_the_command_trains_calibrates_and_exports(system: str, tmp_path: Path, cache: Path,
                                                    capsys: pytest.CaptureFixture[str]) -> None:
-    train_command.run(arguments(system=system, output=tmp_path, cache=cache))
+    typed = arguments(system=system, output=tmp_path, cache=cache, channels=12, body='cylinder')
+    train_command.run(typed)
     assert f'{system}.onnx' in capsys.readouterr().out
     session = load_session(tmp_path / f'{system}.onnx')
     assert session.metadata['seed'] == '0'
     assert session.metadata['licence'] == 'Apache-2.0'
     card = (tmp_path / f'{system}.md').read_text()
-    assert '--steps 3 --channels 16' in card
+    assert '--steps 3' in card
+    assert '--channels 12' in card
     assert 'NSF EIA-0196217' in card
     assert (tmp_path / 'curves.png').stat().st_size > 1000
     if system != 'learned_trajectory':
@@ -206,7 +209,7 @@ def test_the_command_trains_calibrates_and_exports(system: str, tmp_path: Path, 
         assert (std > 0).all()
         assert session.metadata['calibration'] != '1.0000,1.0000'
     before = load_checkpoint(tmp_path / CHECKPOINT)['step']
-    train_command.run(arguments(system=system, output=tmp_path, cache=cache))     # finished
+    train_command.run(typed)                                        # finished
     assert load_checkpoint(tmp_path / CHECKPOINT)['step'] == before
     assert (tmp_path / f'{system}.md').read_text() == card
 

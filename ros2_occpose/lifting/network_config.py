@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from ..errors import ConfigError
 from .sequence import Fill
 
 System = Literal['plain', 'gated', 'trajectory', 'occlusion_aware', 'chomp']
@@ -82,6 +83,12 @@ class ChompConfig(NetworkConfig):
     reach: int = 32                 # frames that a temporal layer looks back, and ahead
     body: str = 'human'             # whose shape parameters it answers with
     parts: tuple[str, ...] = CHOMP_PARTS
+
+    def __post_init__(self) -> None:
+        for name, parts in (('dilations', len(self.dilations)), ('heads', self.spatial_heads)):
+            if self.channels % parts:
+                raise ConfigError(f'Expected channels of chomp that {parts} {name} can share, got '
+                                  f'{self.channels}.')
 
     @property
     def ring(self) -> int:
