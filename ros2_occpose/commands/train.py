@@ -28,6 +28,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--batch', type=int, default=16, help='sequences a step and process')
     parser.add_argument('--groups', type=int, default=96,
                         help='groups of 128 clips to draw and go through again and again')
+    parser.add_argument('--share', type=float, default=1.0,
+                        help='of the recordings that are learned from (default: 1)')
     parser.add_argument('--seed', type=int, default=0, help='of weights and data')
     parser.add_argument('--frames', type=int,
                         help='of a sequence (default: 243, of occlusion_aware 128, of chomp 64)')
@@ -64,9 +66,12 @@ def run(args: Namespace) -> None:
     if args.steps < 1 or args.batch < 1 or args.groups < 1:
         raise ConfigError(f'Expected --steps, --batch and --groups of at least 1, got '
                           f'{args.steps}, {args.batch} and {args.groups}.')
+    if not 0 < args.share <= 1:
+        raise ConfigError(f'Expected a --share above 0 and up to 1, got {args.share}.')
     task = _task(args)
     config = TrainingConfig(steps=args.steps, batch=args.batch, groups=args.groups, seed=args.seed,
-                            frames=args.frames or task.frames, learning_rate=task.learning_rate)
+                            frames=args.frames or task.frames, learning_rate=task.learning_rate,
+                            share=args.share)
     cache = args.cache or cache_folder() / 'training'
     processes = Processes.join(args.device, threads=args.threads)
     trainer = Trainer(task, config, args.data, args.output, cache, processes=processes,
@@ -95,7 +100,8 @@ def _task(args: Namespace) -> Task:
 
 def _more(args: Namespace) -> str:
     """The options that are seldom given, as they were typed."""
-    given = {'channels': args.channels, 'frames': args.frames, 'row': args.row,
+    given = {'share': args.share if args.share < 1 else '', 'channels': args.channels,
+             'frames': args.frames, 'row': args.row,
              'without': args.without, 'noise': args.noise if args.noise != 'real' else '',
              'prior': args.prior and f'DIR/{args.prior.name}',
              'body': args.body if args.body != 'human' else ''}

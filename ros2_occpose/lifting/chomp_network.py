@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from ..body.tree_torch import JOINTS as BODY_JOINTS
 from ..body.tree_torch import Tree, matrices_of
-from .attention import Block, RelativeBias
+from .network_attention import Block, RelativeBias
 from .network_config import ChompConfig
 from .network_heads import JOINTS_OUT, LEAST_LOG_STD, MOST_LOG_STD
 from .normalise import FEATURES, FRESHNESS, JOINTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..errors import ConfigError, DataError
 from ..lifting.normalise import VERSION
 from ..recording.machine import source_commit
 from .corpus import GROUP, RENDERED_CLIPS, Corpus
-from .mocap.motion import load_motions
+from .mocap.motion import Motion, load_motions
 from .processes import Processes
 from .task import Parts, Task
 
@@ -45,6 +45,7 @@ class TrainingConfig:
     seed: int = 0
     validate_every: int = 500
     held_out: int = 2             # groups of clips of held-out people
+    share: float = 1.0            # of the recordings that are learned from
 
 
 class _Groups(IterableDataset[Arrays]):
@@ -92,8 +93,8 @@ class Trainer:
         self.task, self.config, self.output, self.workers = task, config, output, workers
         self.processes, self.device = processes, processes.device
         self._about = {'commit': source_commit(), 'data': data.name}
-        self._corpus = Corpus(load_motions(data, ('train',)), cache, config.seed, config.frames,
-                              task.source)
+        motions = some_of(load_motions(data, ('train',)), config.share)
+        self._corpus = Corpus(motions, cache, config.seed, config.frames, task.source)
         self.held_out = held_out(task, config, data, cache)
         torch.manual_seed(config.seed)
         self.network = task.build().to(self.device)
@@ -191,6 +192,7 @@ class Trainer:
         wanted = {'network': self.task.network.as_dict(), 'config': asdict(self.config),
                   'source': self.task.source.prefix}
         # runs that do not say learnt from the noise of real video
+        state['config'].setdefault('share', 1.0)
         state.setdefault('source', self.task.source.prefix.removeprefix(RENDERED_CLIPS.prefix))
         for name, value in wanted.items():
             if state[name] != value:
@@ -201,6 +203,12 @@ class Trainer:
         self.step, self.elapsed_s = state['step'], state['elapsed_s']
         self.best, self.history = state['best'], state['history']
         logger.info('Going on after step %d.', self.step)
+
+
+def some_of(motions: Sequence[Motion], share: float) -> list[Motion]:
+    """A share of the recordings, evenly out of all kinds, at least one."""
+    count = max(round(share * len(motions)), 1)
+    return [motions[index * len(motions) // count] for index in range(count)]
 
 
 def held_out(task: Task, config: TrainingConfig, data: Path, cache: Path) -> Arrays:
