@@ -101,11 +101,12 @@ def _visible(meshes: Meshes, camera: Camera, world_from_camera: Floats | None,
 def _pixels(corners_px: Floats, camera: Camera) -> Iterator[tuple[Ints, Ints]]:
     """Pixels whose middle lies in a face, and the faces, some faces at a time, in their order."""
     limit = np.array(camera.size) - 1
-    low = np.maximum(np.ceil(corners_px.min(1)), 0).astype(int)            # (F, 2)
-    high = np.minimum(np.floor(corners_px.max(1)), limit).astype(int)
+    low = np.maximum(np.ceil(corners_px.min(1)), 0).astype(np.int32)       # (F, 2)
+    high = np.minimum(np.floor(corners_px.max(1)), limit).astype(np.int32)
     width, height = np.maximum(high - low + 1, 0).T
     counts = width * height
-    until = np.cumsum(counts)
+    edges, corner = _edges(corners_px - low[:, None]), low[:, 1] * camera.width + low[:, 0]
+    until = np.cumsum(counts, dtype=np.int64)
     start = 0
     while start < len(counts):
         before = until[start - 1] if start else 0
@@ -113,20 +114,24 @@ def _pixels(corners_px: Floats, camera: Camera) -> Iterator[tuple[Ints, Ints]]:
         some = slice(start, end)
         of = np.repeat(np.arange(start, end), counts[some])
         first = np.repeat(until[some] - counts[some] - before, counts[some])
-        number = np.arange(len(of)) - first
-        x, y = low[of, 0] + number % width[of], low[of, 1] + number // width[of]
-        inside = _inside(corners_px[of], x, y)
-        yield y[inside] * camera.width + x[inside], of[inside]
+        y, x = np.divmod(np.arange(len(of)) - first, width[of])
+        inside = np.ones(len(of), bool)
+        for a, b, c in edges:
+            inside &= a[of] * y <= b[of] * x + c[of]
+        kept = np.flatnonzero(inside)
+        yield corner[of[kept]] + y[kept] * camera.width + x[kept], of[kept]
         start = end
 
 
-def _inside(corners_px: Floats, x: Ints, y: Ints) -> Ints:
-    """Which points lie in their triangle, whose corners turn counter-clockwise with y up."""
-    (ax, ay), (bx, by), (cx, cy) = (corners_px[:, n].T for n in range(3))
-    found = np.ones(len(x), bool)
-    for (px, py), (qx, qy) in (((ax, ay), (bx, by)), ((bx, by), (cx, cy)), ((cx, cy), (ax, ay))):
-        found &= (qx - px) * (y - py) <= (qy - py) * (x - px)
-    return np.flatnonzero(found)
+def _edges(corners_px: Floats) -> list[tuple[Floats, Floats, Floats]]:
+    """Numbers a, b, c (F,) of each side of faces: a point x, y is inside where a y <= b x + c."""
+    found = []
+    for start, end in ((0, 1), (1, 2), (2, 0)):
+        px, py = corners_px[:, start].T
+        qx, qy = corners_px[:, end].T
+        a, b = qx - px, qy - py
+        found.append((a, b, a * py - b * px))
+    return found
 
 
 def _lay_over(image: Image, layer: Floats) -> None:
