@@ -50,7 +50,7 @@ def test_a_slow_detector_delays_neither_services_nor_parameters_nor_timers() -> 
 def test_slow_drawing_does_not_delay_the_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
 
-    def draw(image: np.ndarray, *arguments: object) -> np.ndarray:
+    def draw(image: np.ndarray, *arguments: object, **options: object) -> np.ndarray:
         time.sleep(SLOW_S)
         drawn.append(1)
         return image
