@@ -1,4 +1,4 @@
-"""What the cues of detection/visibility.py are worth: fitted on rendered bags of people to tune on.
+"""What the cues of detection/visibility.py are worth: fitted on the rendered scenes to tune on.
 
     occpose evaluate rendered --tuning --output out/tuning
     python scripts/fit_visibility.py out/tuning/bags/*
@@ -24,18 +24,17 @@ from ros2_occpose.inference import find_entry
 from ros2_occpose.synth.truth import Sight
 from ros2_occpose.types import Bools, Floats
 
-CUES = ('stray', 'change', 'unclear', 'at edge')
+CUES = ('stray', 'change', 'change of the limb', 'unclear', 'at edge')
 MOST_STRAY, SUREST = 0.5, 0.98          # as in the judge
 RIDGE, STEPS = 1e-5, 40
 
 
 def columns(judged: Judged) -> Floats:
-    """What the odds are a sum of, (K, 6): score, the four cues, 1."""
+    """What the odds are a sum of, (K, 7): score, the five cues, 1."""
     score = np.clip(judged.before, 1 - SUREST, SUREST)
-    stray, change, unclear, at_edge = judged.cues.T
-    stray = 0.5 * np.minimum(stray, MOST_STRAY) ** 2 / 0.12 ** 2
-    return np.stack([np.log(score / (1 - score)), stray, change, unclear, at_edge,
-                     np.ones(len(score))], -1)
+    stray = 0.5 * np.minimum(judged.cues[:, :1], MOST_STRAY) ** 2 / 0.12 ** 2
+    return np.hstack([np.log(score / (1 - score))[:, None], stray, judged.cues[:, 1:],
+                      np.ones((len(score), 1))])
 
 
 def teaching(judged: Judged) -> tuple[Bools, Bools]:
@@ -60,8 +59,9 @@ def constants(weights: Floats) -> dict[str, float]:
     per_score = -weights[0]
     return {'_SPREAD': float(0.12 / np.sqrt(max(weights[1] / per_score, 1e-9))),
             '_PER_CHANGE': float(weights[2] / per_score),
-            '_NEVER_CLEAR': float(weights[3] / per_score),
-            '_AT_EDGE': float(weights[4] / per_score)}
+            '_PER_LIMB_CHANGE': float(weights[3] / per_score),
+            '_NEVER_CLEAR': float(weights[4] / per_score),
+            '_AT_EDGE': float(weights[5] / per_score)}
 
 
 def area(score: Floats, bad: Bools) -> float:

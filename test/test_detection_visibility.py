@@ -149,12 +149,12 @@ def stand(judge: JointJudge, rng: np.random.Generator, patches: list[Image | Non
 def test_what_stands_still_behind_a_thing_is_distrusted_until_it_comes_out(rng):
     box = np.full((60, 60, 3), (160, 120, 40), np.uint8)
     scores = np.full(17, SCORE)
-    scores[WRIST] = 0.8                 # the detector is less sure of what it hardly sees
+    scores[WRIST] = 0.75                # the detector is less sure of what it hardly sees
     seen = stand(JointJudge(0.5), rng, [None] * 10 + [box] * 8 + [None] * 8, scores)
-    assert seen[9][WRIST] > 0.6
+    assert seen[9][WRIST] > 0.5
     assert seen[17][WRIST] < AT_THRESHOLD
     assert min(visible[OTHERS].min() for visible in seen) > 0.8
-    assert seen[-1][WRIST] > 0.6
+    assert seen[-1][WRIST] > 0.5
 
 
 def test_light_that_changes_hides_nothing(rng):
@@ -169,9 +169,9 @@ def test_clothes_that_turn_are_learned(rng):
     back = np.full((60, 60, 3), (60, 90, 160), np.uint8)
     judge = JointJudge(0.5)
     stand(judge, rng, [None] * 10 + [back] * 5)
-    early = judge.cues.change[0, WRIST]
+    early = judge.cues.colours.joint[0, WRIST]
     stand(judge, rng, [back] * 120)
-    assert judge.cues.change[0, WRIST] < 0.5 * early
+    assert judge.cues.colours.joint[0, WRIST] < 0.5 * early
 
 
 def test_a_joint_that_was_never_seen_clearly_needs_a_better_score(rng):

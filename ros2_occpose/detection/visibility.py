@@ -2,8 +2,8 @@
 
 Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019, eq. 2,
 lowers the score of a joint that moves otherwise than the pixels under it. Somebody who stands
-behind a thing gives flow nothing to disagree with, so more is asked here: whether the colours at
-a joint are still those that it had while it was seen clearly, whether it ever was, and whether it
+behind a thing gives flow nothing to disagree with, so more is asked here: whether a joint and its
+limb still have the colours of before, whether they were ever seen clearly, and whether the joint
 is at the border of the image, where detectors put what is outside. Each lowers the odds that the
 joint was seen; by how much was fitted by scripts/fit_visibility.py. As joints do not hide for a
 single frame, the odds of the last frames count, too.
@@ -17,7 +17,7 @@ import numpy as np
 
 from ..skeleton import COCO17
 from ..types import Bools, Floats, Frame, Ints, Tracks
-from .visibility_colour import ColourMemory
+from .visibility_colour import Changes, ColourMemory
 from .visibility_flow import StrayMemory
 
 AT_THRESHOLD = 0.3          # visibility of a joint at which the pipeline no longer believes it
@@ -30,10 +30,11 @@ _EDGE = 0.02                # so near to the border a joint is at it, in heights
 # What lowers the logarithm of the odds that a joint was seen: fitted.
 _SPREAD = 0.12              # sigma of eq. 2 in heights, and ...
 _MOST_STRAY = 0.5           # ... from which on a joint can leave the flow no further
-_PER_CHANGE = 0.85          # for each usual change of the colours, beyond ...
+_PER_CHANGE = 0.76          # for each usual change of the colours at the joint, ...
+_PER_LIMB_CHANGE = 0.26     # ... and on the limb, beyond ...
 _USUAL_CHANGE = 0.6         # ... that of most joints that are seen
-_NEVER_CLEAR = 1.6          # of a joint that was never seen clearly
-_AT_EDGE = 2.5
+_NEVER_CLEAR = 1.85         # of a limb that was never seen clearly
+_AT_EDGE = 2.65
 
 
 class Unchanged:
@@ -52,14 +53,15 @@ class Cues:
     """What images say of the joints of people."""
 
     stray: Floats       # (N, 17) how far they left the motion of the image, in heights
-    change: Floats      # (N, 17) of their colours, in usual changes
-    unclear: Bools      # (N, 17) never seen clearly
+    colours: Changes
     at_edge: Bools      # (N, 17) at the border of the image
 
     def against(self) -> Floats:
         """By how much they lower the logarithm of the odds that a joint was seen, (N, 17)."""
-        return (_against_flow(self.stray) + _PER_CHANGE * (self.change - _USUAL_CHANGE)
-                + _NEVER_CLEAR * self.unclear + _AT_EDGE * self.at_edge)
+        colours = self.colours
+        return (_against_flow(self.stray) + _PER_CHANGE * (colours.joint - _USUAL_CHANGE)
+                + _PER_LIMB_CHANGE * (colours.limb - _USUAL_CHANGE)
+                + _NEVER_CLEAR * colours.unclear + _AT_EDGE * self.at_edge)
 
 
 class JointJudge:
@@ -100,10 +102,10 @@ class JointJudge:
             odds = odds - self._offset
         stray = self._strays.update(tracks, before, height_px, image, scale, frame.stamp_ns)
         clear = np.where(tracks.visibility > 0, _share(odds - _against_flow(stray)), 0.0)
-        change, unclear = self._colours.update(tracks.keypoints_px, clear, before, height_px,
-                                               image, scale, frame.stamp_ns)
+        colours = self._colours.update(tracks.keypoints_px, clear, before, height_px, image,
+                                       scale, frame.stamp_ns)
         inside, at_edge = _border(tracks.keypoints_px, height_px, frame.image.shape[:2])
-        self.cues = Cues(stray, change, unclear, at_edge)
+        self.cues = Cues(stray, colours, at_edge)
         seen = inside & (tracks.visibility > 0)
         odds = self._averaged(np.where(seen, odds - self.cues.against(), np.nan), before,
                               frame.stamp_ns)
