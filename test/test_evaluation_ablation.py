@@ -33,7 +33,7 @@ from ros2_occpose.evaluation.ablation_report import (
 from ros2_occpose.evaluation.protocols import given_in
 from ros2_occpose.evaluation.subjects import by_person, subjects_of
 from ros2_occpose.evaluation.systems import _cut
-from ros2_occpose.training.occlusion_rows import ROWS, row
+from ros2_occpose.training.occlusion_rows import CONFIDENCES, ROWS, THRESHOLD, row
 from ros2_occpose.training.views.scenes import Scenes, recorded_scenes
 
 TITLES = list(ROWS)
@@ -59,6 +59,17 @@ def test_guesses_are_where_joints_are_hidden(scenes: Scenes, protocol: str) -> N
     assert np.median((off * depth)[hidden]) > 0.1                     # m
     assert not case.raw.found[~seen.any(-1)].any()
     assert (case.raw.scores[hidden] < 0.3).mean() > 0.6
+
+
+def test_a_detector_as_measured_notices_less(scenes: Scenes) -> None:
+    assert tuple(CONFIDENCES) == evaluate_ablation.CONFIDENCES
+    left = {}
+    for name, confidence in CONFIDENCES.items():
+        case = case_of('self', scenes, 0, confidence)
+        hidden = case.raw.hidden & (case.raw.found & case.counts)[..., None]
+        left[name] = case.raw.seen(THRESHOLD)[hidden].mean()
+    assert left['assumed'] < 0.4
+    assert left['measured'] > 0.6                                     # 62 to 100 %, by part
 
 
 def ablation(scale: dict[str, float], rng: np.random.Generator, seeds: int = 2) -> Ablation:
@@ -144,9 +155,13 @@ def test_the_command_judges_what_was_trained(tmp_path: Path, scenes: Scenes,
     evaluate_ablation.add_arguments(parser)
     words = ['--data', str(tmp_path), '--networks', str(tmp_path), '--output',
              str(tmp_path / 'out')]
-    evaluate_ablation.run(parser.parse_args(words))
-    assert '| + occlusion awareness | 1 |' in capsys.readouterr().out
+    evaluate_ablation.run(parser.parse_args([*words, '--confidence', 'measured']))
+    printed = capsys.readouterr().out
+    assert '| + occlusion awareness | 1 |' in printed
+    assert '- Detector: notices 0 to 38 % of the hidden joints (measured)' in printed
     report = json.loads((tmp_path / 'out' / 'results.json').read_text())
+    assert '--confidence measured' in report['command']
+    assert report['detector']['confidence'] == 'measured'
     assert [entry['row'] for entry in report['rows']] == TITLES[1:3]
     assert set(report['windows']) == {str(n) for n in WINDOWS}
     low, high = (report['removed'][str(b)]['of_hidden'] for b in (0.2, 0.4))
