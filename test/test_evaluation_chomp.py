@@ -70,7 +70,7 @@ class Answers:
     def __init__(self, bench: Bench, people: PosedPeople, metadata: Mapping[str, str] = SAID
                  ) -> None:
         self.metadata = metadata
-        self._people = people
+        self._body, self._people = bench.body, people
         self._known = bench.case('object').inputs('blend')
 
     def __call__(self, arrays: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -80,11 +80,21 @@ class Answers:
                 rotations = self._people.rotations[at].copy()
                 rotations[:, :, 0] = (np.swapaxes(known.camera_from_view, -1, -2)
                                       @ rotations[:, :, 0])
-                return {'betas': self._people.betas[at].astype(np.float32),
-                        'rotations': rotations.astype(np.float32)}
+                return answer(PosedPeople(betas=self._people.betas[at], rotations=rotations),
+                              self._body)
         batch, frames = features.shape[:2]                      # of another protocol: upright
-        return {'betas': np.zeros((batch, frames, self._people.betas.shape[-1])),
-                'rotations': np.tile(np.diag([-1.0, -1, 1]), (batch, frames, 24, 1, 1))}
+        return answer(PosedPeople(
+            betas=np.zeros((batch, frames, self._people.betas.shape[-1])),
+            rotations=np.tile(np.eye(3), (batch, frames, 24, 1, 1))), self._body)
+
+
+def answer(people: PosedPeople, body: BodyModel) -> dict[str, Floats]:
+    """What a network says of people."""
+    joints = h36m_of(people.points(body))
+    return {'joints': (joints - joints[..., :1, :]).astype(np.float32),
+            'std': np.ones(joints.shape[:-1], np.float32),
+            'betas': people.betas.astype(np.float32),
+            'rotations': people.rotations.astype(np.float32)}
 
 
 def test_true_bodies_stand_as_their_points_do(bench: Bench, scenes: Scenes) -> None:
@@ -112,7 +122,7 @@ def test_clips_that_are_not_those_of_the_test_set_are_refused(scenes: Scenes,
 
 def test_what_the_network_says_is_turned_into_the_camera(bench: Bench) -> None:
     case = bench.case('object')
-    people = lift(Answers(bench, bench.truth), case)
+    people = lift(Answers(bench, bench.truth), case, bench.body)
     valid = case.subjects.valid
     np.testing.assert_allclose(people.rotations[valid], bench.truth.rotations[valid], atol=1e-5)
     np.testing.assert_allclose(people.betas[valid], bench.truth.betas[valid], atol=1e-5)
@@ -121,7 +131,16 @@ def test_what_the_network_says_is_turned_into_the_camera(bench: Bench) -> None:
 @pytest.mark.parametrize('change', [{'causal': 'true'}, {'body': ''}])
 def test_networks_without_bodies_are_refused(bench: Bench, change: dict[str, str]) -> None:
     with pytest.raises(ModelError, match='looks both ways'):
-        lift(Answers(bench, bench.truth, SAID | change), bench.case('object'))
+        lift(Answers(bench, bench.truth, SAID | change), bench.case('object'), bench.body)
+
+
+def test_networks_of_another_body_are_refused(bench: Bench) -> None:
+    other = replace(bench.body, template=1.1 * bench.body.template)
+    fewer = replace(bench.body, shapes=bench.body.shapes[..., :9], meaning=bench.body.meaning[:9])
+    with pytest.raises(ModelError, match='9 shape parameters'):
+        lift(Answers(bench, bench.truth), bench.case('object'), fewer)
+    with pytest.raises(ModelError, match='trained with'):
+        lift(Answers(bench, bench.truth), bench.case('object'), other)
 
 
 def test_errors_are_those_that_were_made(bench: Bench) -> None:
@@ -243,13 +262,14 @@ def save_network(path: Path, metadata: Mapping[str, str] = SAID) -> None:
     onnx = pytest.importorskip('onnx', reason='needs onnx: pip install ros2_occpose[onnx]')
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     sizes = {'joints': (17, 3), 'std': (17,), 'rotations': (24, 3, 3), 'betas': (10,)}
+    some = answer(PosedPeople(betas=np.ones((1, 1, 10)), rotations=np.tile(
+        np.eye(3), (1, 1, 24, 1, 1))), cylinder_model())
     nodes, weights = [], []
     for name, shape in sizes.items():
         count = int(np.prod(shape))
-        still = np.tile(np.eye(3), (24, 1, 1)) if name == 'rotations' else np.ones(shape)
         weights += [
             numpy_helper.from_array(np.zeros((FEATURES, count), np.float32), f'w_{name}'),
-            numpy_helper.from_array(still.ravel().astype(np.float32), f'b_{name}'),
+            numpy_helper.from_array(some[name].ravel(), f'b_{name}'),
             numpy_helper.from_array(np.array([0, 0, *shape]), f's_{name}')]
         nodes += [helper.make_node('MatMul', ['features', f'w_{name}'], [f'm_{name}']),
                   helper.make_node('Add', [f'm_{name}', f'b_{name}'], [f'a_{name}']),

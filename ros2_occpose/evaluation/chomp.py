@@ -17,9 +17,12 @@ from ..body.model import BodyModel
 from ..errors import ModelError
 from ..geometry import rotation_since_last
 from ..inference import Session
+from ..lifting.lifter import in_camera
 from ..lifting.metadata import NetworkMeta
 from ..lifting.sequence import Fill, Normalised, normalise_sequences
+from ..lifting.stepper import Lifted
 from ..skeleton import COCO17, LSP14, SMPL24
+from ..training.chomp_rows import ROWS
 from ..training.mocap.motion import FPS, Motion
 from ..training.views.pasted import paste_share
 from ..training.views.scenes import Scenes
@@ -35,12 +38,11 @@ from .true_bodies import PosedPeople, true_people, vertex_errors_mm
 PROTOCOLS = ('object', 'random50')
 LEVELS = (0, 10, 20, 30, 40, 50)       # percent of the joints that things hide, figure 7
 # Rows of the paper's Table 4; the eighth is the seventh, fed true 2D joints.
-TITLES = ('temporal', '+ smoothness loss', '+ spatial', '+ ST layer',
-          '+ ST layer + prior without token', '+ ST layer + prior',
-          '+ ST layer + prior + smoothness loss', '+ true 2D')
+TITLES = (*ROWS, '+ true 2D')
 CURVE = (0, 3, 5)                      # rows of figure 7
 _EVERY = 5                             # frames between those whose vertices are judged
 _NEAREST_M = 0.3
+_SAME_MM = 2.0                         # joints of the network off those of the body, by rounding
 _PASTED = 5                            # beside the seed: where things hide joints
 _J = len(COCO17.joints)
 
@@ -57,7 +59,7 @@ class Trained:
     @property
     def body(self) -> str:
         """Whose shape parameters it answers with."""
-        return body_of(self.session)
+        return NetworkMeta.of(self.session).body
 
 
 # Rows and frames of the people of a test set who are there at the same time.
@@ -177,34 +179,42 @@ def make_bench(scenes: Scenes, motions: Sequence[Motion], body: BodyModel, seed:
     return Bench(scenes=scenes, body=body, truth=true_people(scenes, motions, body), seed=seed)
 
 
-def body_of(session: Session) -> str:
-    """Whose shape parameters a network answers with; '': none."""
-    return session.metadata.get('body', '')
-
-
-def lift(session: Session, case: Case) -> PosedPeople:
+def lift(session: Session, case: Case, body: BodyModel) -> PosedPeople:
     """What a network makes of everybody.
 
+    Args:
+        session: Of a network that looks both ways.
+        case: Whom it sees, and how.
+        body: Whose shape parameters it answers with.
+
     Raises:
-        ModelError: It gives no bodies, or is one that goes frame by frame.
+        ModelError: It gives no bodies, or those of another one, or goes frame by frame.
     """
     meta = NetworkMeta.of(session)
-    if meta.causal or not body_of(session):
+    if meta.causal or not meta.body:
         raise ModelError('Expected a network of CHOMP that looks both ways, got one that '
                          f'{"is causal" if meta.causal else "gives no bodies"}; train the rows '
                          'with scripts/train_chomp.py.')
     shape = case.counts.shape
-    betas = None
+    joints = np.zeros((*shape, _J, 3))
+    betas = np.zeros((*shape, len(body.meaning)))
     rotations = np.tile(np.eye(3), (*shape, len(SMPL24.joints), 1, 1))
     for at, inputs in case.inputs(meta.fill):
-        out = session({'features': inputs.features})
-        if betas is None:
-            betas = np.zeros((*shape, out['betas'].shape[-1]))
-        local = out['rotations'].astype(float)
-        local[:, :, 0] = inputs.camera_from_view @ local[:, :, 0]
-        betas[at], rotations[at] = out['betas'], local
-    assert betas is not None            # a test set has people
-    return PosedPeople(betas=betas, rotations=rotations)
+        lifted = Lifted.of(session({'features': inputs.features}))
+        lifted = in_camera(lifted, inputs.camera_from_view)
+        said = np.asarray(lifted.betas).shape[-1]
+        if said != betas.shape[-1]:
+            raise ModelError(f'Expected the {betas.shape[-1]} shape parameters of the body '
+                             f'{body.name}, got {said}; train the network with this body.')
+        joints[at], betas[at], rotations[at] = lifted.joints, lifted.betas, lifted.rotations
+    people = PosedPeople(betas=betas, rotations=rotations)
+    ours = h36m_of(people.points(body)[case.subjects.valid])
+    off = metrics.root_aligned_mm(ours, joints[case.subjects.valid]).max(initial=0)
+    if off > _SAME_MM:
+        raise ModelError(f'Expected a network of the body {body.name} here, got one whose joints '
+                         f'are up to {off:.0f} mm off it; train it again, or fetch the body that '
+                         'it was trained with.')
+    return people
 
 
 def judge(people: PosedPeople, case: Case, bench: Bench) -> Errors:
@@ -229,8 +239,9 @@ def judge(people: PosedPeople, case: Case, bench: Bench) -> Errors:
         lsp_pa_mpjpe_mm=_mean(metrics.similarity_aligned_mm(lsp, true_lsp)))
 
 
-def mpjpe_mm(people: PosedPeople, case: Case, body: BodyModel) -> tuple[float, float]:
-    """MPJPE of all joints and of hidden ones: `judge` in less time."""
+def mpjpe_mm(session: Session, case: Case, body: BodyModel) -> tuple[float, float]:
+    """MPJPE of all joints and of hidden ones."""
+    people = lift(session, case, body)
     error = metrics.root_aligned_mm(h36m_of(people.points(body))[case.counts],
                                     case.subjects.joints_camera[case.counts])
     return _mean(error), _mean(error[case.hidden[case.counts]])
@@ -251,15 +262,15 @@ def ablate(networks: Sequence[Trained], bench: Bench, *, curve: bool = True) -> 
     covered = {percent: bench.covered(percent) for percent in LEVELS} if curve else {}
     for trained in tqdm(networks, unit='network', disable=None):
         key = trained.row, trained.seed
-        errors[key] = {name: judge(lift(trained.session, case), case, bench)
+        errors[key] = {name: judge(lift(trained.session, case, bench.body), case, bench)
                        for name, case in cases.items()}
         if trained.row == last - 1:
             given = {name: bench.with_true_2d(case) for name, case in cases.items()}
             errors[last, trained.seed] = {
-                name: judge(lift(trained.session, case), case, bench)
+                name: judge(lift(trained.session, case, bench.body), case, bench)
                 for name, case in given.items()}
         if trained.row in CURVE:
-            curves[key] = {percent: mpjpe_mm(lift(trained.session, case), case, bench.body)
+            curves[key] = {percent: mpjpe_mm(trained.session, case, bench.body)
                            for percent, case in covered.items()}
     costs = {trained.row: trained.cost for trained in networks}
     if last - 1 in costs:
