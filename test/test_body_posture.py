@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from lifted import lifted
 from scene import crowd, driving
 from truth import people_of
 
@@ -16,9 +17,11 @@ from ros2_occpose.body.meshes import Meshes, MeshMaker
 from ros2_occpose.body.model import BodyModel
 from ros2_occpose.body.posture import Posture
 from ros2_occpose.body.segments import SEGMENTS, SegmentFit, hip_from_pelvis, segments
+from ros2_occpose.config import TrajectoryConfig
 from ros2_occpose.errors import ShapeError
 from ros2_occpose.geometry import matrix_from_quat_wxyz
 from ros2_occpose.skeleton import H36M17, SMPL24
+from ros2_occpose.trajectory import load_trajectory
 from ros2_occpose.types import Floats, People, PoseBodies, TrackState
 
 SCENE = crowd(12, seconds=4.0, fps=10, camera_path=driving())
@@ -187,6 +190,30 @@ def test_what_the_lifter_knows_of_bodies_is_used(body, rng):
     found = MeshMaker(body)(other)
     np.testing.assert_array_equal(found.betas, MeshMaker(body)(people).betas)
     np.testing.assert_allclose(found.rotations, meshes.rotations)
+
+
+def test_bodies_of_a_lifter_go_through_the_stages_into_the_world(body, rng):
+    """Turns in camera axes, a camera that moves: the same body stands where the person is."""
+    trajectory, make = load_trajectory(TrajectoryConfig()), MeshMaker(body)
+    for number in range(10):
+        moment = SCENE.moment(number)
+        poses = lifted(moment, rng, pixel_std=0.0, joint_std=0.0)
+        pose = moment.frame.world_from_camera
+        world = Posture(offsets_of(body, np.zeros(10)))(moment.joints_world[moment.present])
+        rotations = world.copy()
+        rotations[:, 0] = pose[:3, :3].T @ world[:, 0]
+        bodies = PoseBodies(model='cylinder', betas=np.zeros((len(poses), 10)),
+                            rotations=rotations)
+        people = trajectory.update(replace(poses, bodies=bodies), moment.frame)
+        meshes, order = make(people), np.argsort(people.tracks.ids)
+        np.testing.assert_allclose(meshes.rotations, world[order], atol=1e-9)
+        joints = h36m_joints(meshes.rotations, meshes.pelvis, offsets_of(body, meshes.betas))
+        np.testing.assert_allclose(joints[:, 0], people.root[order], atol=1e-9)
+        # A lifter that gives no bodies comes out the same way.
+        plain = MeshMaker(body)(replace(people, poses=replace(people.poses, bodies=None)))
+        assert np.median(degrees(plain.rotations, meshes.rotations)) < 0.5
+    assert meshes.betas.shape == make(replace(
+        people, poses=replace(people.poses, bodies=None))).betas.shape
 
 
 def test_nobody_has_no_mesh(body):

@@ -93,8 +93,11 @@ class MeshMaker:
         tracks, means = people.tracks, dict[int, tuple[float, Floats]]()
         seen = (people.poses.visibility > 0).mean(1) * (tracks.states == TrackState.TRACKED)
         out = np.empty_like(values)
+        fresh = (0.0, np.zeros(0))
         for row, person in enumerate(tracks.ids.tolist()):
-            frames, mean = self._means.get(person, (0.0, values[row]))
+            frames, mean = self._means.get(person, fresh)
+            if mean.shape != values[row].shape:        # somebody new, or numbers of another kind
+                frames, mean = 0.0, values[row]
             frames = min(frames + seen[row], _MEMORY)
             mean = mean + (values[row] - mean) * (seen[row] / frames if frames else 0.0)
             out[row], means[person] = mean, (frames, mean)
