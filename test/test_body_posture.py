@@ -124,7 +124,7 @@ def test_lengths_give_the_shape_back(body, rng):
         assert np.abs(got - wanted).max() < 0.01
         assert np.abs(got - wanted).sum() < 0.4 * np.abs(mean - wanted).sum()
     assert dict(zip(SEGMENTS, wanted))['thigh'] == pytest.approx(0.42, abs=0.06)
-    assert np.abs(fit(np.full(8, 9.0))).max() == 3
+    assert np.abs(fit(np.full(len(SEGMENTS), 9.0))).max() == 3
 
 
 def test_hips_of_the_body_lie_on_hips(body):
