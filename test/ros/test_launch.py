@@ -87,6 +87,7 @@ def test_rviz_shows_what_the_node_publishes() -> None:
     config = yaml.safe_load((ROOT / 'config/occpose.rviz').read_text())
     displays = {d['Class'].split('/')[1]: d for d in config['Visualization Manager']['Displays']}
     assert displays['MarkerArray']['Topic']['Value'] == '/occpose/markers'
+    assert displays['MarkerArray']['Namespaces'] == {'mesh': True}
     assert displays['Image']['Topic']['Value'] == '/occpose/overlay'
     assert {'Grid', 'TF'} <= set(displays)
     fixed = config['Visualization Manager']['Global Options']['Fixed Frame']
