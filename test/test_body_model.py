@@ -1,6 +1,7 @@
 """Bodies in the format of SMPL: NumPy, torch and smplx agree; shapes mean what they say."""
 import pickle
 import sys
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,12 +18,13 @@ from ros2_occpose.geometry import matrix_from_quat_wxyz
 from ros2_occpose.skeleton import COCO17, H36M17, LSP14, SMPL24, conversion
 
 REST = np.tile(np.eye(3), (24, 1, 1))
+NO_HUMAN = 'needs the human body: occpose models fetch body'
 
 
 @pytest.fixture(scope='module', params=['cylinder', 'human'])
 def body(request) -> BodyModel:
     if request.param == 'human' and not body_path().exists():
-        pytest.skip('needs the human body: occpose models fetch body')
+        pytest.skip(NO_HUMAN)
     return load_body(request.param)
 
 
@@ -165,6 +167,29 @@ def test_without_points_of_its_own_a_body_has_the_marks(rng):
     offsets = rest - rest[[0, *SMPL24.parents[1:]]]
     expected = body_points(*forward(given[1], given[2], offsets))
     np.testing.assert_allclose(found.body, expected, atol=1e-5)
+
+
+@pytest.mark.skipif(not body_path().exists(), reason=NO_HUMAN)
+def test_the_human_has_no_holes_but_the_mouth():
+    """Insides of mouth and sockets are left out, and nothing else."""
+    body = load_body('human')
+    edges = np.sort(np.concatenate([body.faces[:, pair] for pair in ((0, 1), (1, 2), (2, 0))]), 1)
+    each, counts = np.unique(edges, axis=0, return_counts=True)
+    once = each[counts == 1]
+    head = body.regressor[SMPL24.index('head')] @ body.template
+    assert np.linalg.norm(body.template[np.unique(once)] - head, axis=1).max() < 0.2
+
+
+def test_a_skin_takes_less_than_three_milliseconds(body, bent, rng):
+    for model in (body, bent):
+        given, times = people(rng, 4), []
+        model(*given)
+        for _ in range(10):
+            start = time.thread_time()
+            model(*given)
+            times.append((time.thread_time() - start) / 4)
+        print(f'{model.name}: {1e3 * np.median(times):.2f} ms a person')
+        assert min(times) < 3e-3
 
 
 def test_files_come_back(bent, tmp_path, rng):
