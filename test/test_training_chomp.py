@@ -82,9 +82,10 @@ def test_smoothness_counts_changes_between_frames_that_count() -> None:
     six = torch.zeros(1, 4, 24, 6)
     six[0, 2:, 5, 0] = 0.5
     counts = torch.ones(1, 4)
-    assert unsmooth(six, counts).item() == pytest.approx(0.25 / 3)
+    assert unsmooth(six, torch.zeros_like(six), counts).item() == pytest.approx(0.25 / 3)
+    assert unsmooth(six, six + 0.1, counts).item() == pytest.approx(0, abs=1e-12)
     counts[0, 1] = 0
-    assert unsmooth(six, counts).item() == 0
+    assert unsmooth(six, torch.zeros_like(six), counts).item() == 0
 
 
 def test_shapes_should_be_true_and_plain() -> None:

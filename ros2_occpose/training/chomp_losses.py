@@ -63,9 +63,19 @@ def masked_l1(predicted: Tensor, target: Tensor, masked: Tensor) -> Tensor:
     return error.sum() / masked.sum().clamp(min=1)
 
 
-def unsmooth(six: Tensor, counts: Tensor) -> Tensor:
-    """Eq. 4: how much the 3D motion map (B, T, 24, 6) changes from frame to frame."""
-    change = ((six[:, 1:] - six[:, :-1]) ** 2).sum((-1, -2))
+def unsmooth(six: Tensor, target: Tensor, counts: Tensor) -> Tensor:
+    """Eq. 4 without what is true: how much a 3D motion map changes that should not.
+
+    The paper punishes every change. With true motion at hand only the others are: jitter goes,
+    and fast movements stay (docs/chomp.md).
+
+    Args:
+        six: (B, T, 24, 6).
+        target: The truth, of the same shape.
+        counts: Frames that count, (B, T).
+    """
+    off = six - target
+    change = ((off[:, 1:] - off[:, :-1]) ** 2).sum((-1, -2))
     return mean_of(change, counts[:, 1:] * counts[:, :-1])
 
 

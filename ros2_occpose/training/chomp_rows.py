@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError
 
-SMOOTH = 0.3               # weight of eq. 4
+SMOOTH = 0.5               # weight of eq. 4
 
 
 @dataclass(frozen=True, kw_only=True)

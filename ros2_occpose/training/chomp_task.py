@@ -186,7 +186,7 @@ class ChompTask(_OfPosedFilm):
                 + w.shape * misshapen(betas, batch['betas'], counts, w.plain)
                 + w.likelihood * nll)
         if w.smooth:
-            loss = loss + w.smooth * unsmooth(six, counts)
+            loss = loss + w.smooth * unsmooth(six, batch['six'], counts)
         return loss, {'mpjpe_mm': 1e3 * mpjpe.item(), 'pve_mm': 1e3 * around.item(),
                       'turns': off.item(), 'nll': nll.item()}
 
