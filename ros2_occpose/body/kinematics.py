@@ -104,6 +104,12 @@ def h36m_of(body: Floats) -> Floats:
     return np.asarray(_H36M_OF_BODY.astype(body.dtype) @ body)
 
 
+def h36m_at_rest(joints: Floats) -> Floats:
+    """h36m17 joints (..., 17, 3) of smpl24 joints with arms out (..., 24, 3), by their marks."""
+    turns = np.broadcast_to(np.eye(3), (*joints.shape, 3))
+    return h36m_of(body_points(joints, turns))
+
+
 def lsp_of(body: Floats) -> Floats:
     """lsp14 joints of the 18 body points, (..., 18, 3) -> (..., 14, 3)."""
     return np.asarray(_LSP_OF_BODY.astype(body.dtype) @ body)

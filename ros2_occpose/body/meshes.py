@@ -60,8 +60,6 @@ class MeshMaker:
 
     def __init__(self, body: BodyModel) -> None:
         self.body = body
-        rest = body.rest_joints(np.zeros(len(body.meaning)))
-        self._posture = Posture(rest - rest[[0, *SMPL24.parents[1:]]])
         self._fit = SegmentFit(body)
         self._means: dict[int, tuple[float, Floats]] = {}     # id -> frames, mean of the numbers
 
@@ -72,9 +70,9 @@ class MeshMaker:
     def __call__(self, people: People) -> Meshes:
         """The bodies of one frame, hips on hips."""
         bodies = people.bodies
-        rotations = self._posture(people.joints) if bodies is None else bodies.rotations
         betas = self._betas(people, bodies)
         rest = self.body.rest_joints(betas)                                # (N, 24, 3)
+        rotations = Posture(rest)(people.joints) if bodies is None else bodies.rotations
         hips = (rotations[:, 0] @ hip_from_pelvis(rest)[..., None])[..., 0]
         order = np.argsort(people.tracks.ids)
         return Meshes(

@@ -5,7 +5,7 @@ import numpy as np
 
 from ..skeleton import H36M17, SMPL24
 from ..types import Floats
-from .kinematics import body_points, h36m_of
+from .kinematics import h36m_at_rest
 from .model import BodyModel
 
 _STD_M = 0.008                      # of a length that was averaged over time
@@ -33,7 +33,7 @@ class SegmentFit:
     def __init__(self, body: BodyModel) -> None:
         count = len(body.meaning)
         moved = np.concatenate([np.zeros((1, count)), np.eye(count), -np.eye(count)])
-        lengths = segments(_marks(body.rest_joints(moved)))                # (1 + 2 S, 7)
+        lengths = segments(h36m_at_rest(body.rest_joints(moved)))                # (1 + 2 S, 7)
         self._mean = lengths[0]
         slope = (lengths[1:count + 1] - lengths[count + 1:]).T / 2         # (7, S) [m]
         weighted = slope.T / _STD_M ** 2
@@ -47,11 +47,5 @@ class SegmentFit:
 
 def hip_from_pelvis(rest_joints: Floats) -> Floats:
     """Hip of h36m17 in the axes of the pelvis, (..., 24, 3) -> (..., 3) [m]."""
-    hip = _marks(rest_joints)[..., H36M17.index('hip'), :]
+    hip = h36m_at_rest(rest_joints)[..., H36M17.index('hip'), :]
     return np.asarray(hip - rest_joints[..., SMPL24.index('pelvis'), :])
-
-
-def _marks(rest_joints: Floats) -> Floats:
-    """h36m17 (..., 17, 3) with arms out, as lifters mean its joints."""
-    turns = np.broadcast_to(np.eye(3), (*rest_joints.shape, 3))
-    return h36m_of(body_points(rest_joints, turns))
