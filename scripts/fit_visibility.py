@@ -19,20 +19,20 @@ import numpy as np
 from measure_visibility import WRONG, Judged, from_bags
 
 from ros2_occpose.config import DetectionConfig, PipelineConfig
+from ros2_occpose.detection.visibility import MOST_STRAY, SPREAD, SUREST
 from ros2_occpose.errors import DataError
 from ros2_occpose.inference import find_entry
 from ros2_occpose.synth.truth import Sight
 from ros2_occpose.types import Bools, Floats
 
 CUES = ('stray', 'change', 'change of the limb', 'unclear', 'at edge')
-MOST_STRAY, SUREST = 0.5, 0.98          # as in the judge
 RIDGE, STEPS = 1e-5, 40
 
 
 def columns(judged: Judged) -> Floats:
     """What the odds are a sum of, (K, 7): score, the five cues, 1."""
     score = np.clip(judged.before, 1 - SUREST, SUREST)
-    stray = 0.5 * np.minimum(judged.cues[:, :1], MOST_STRAY) ** 2 / 0.12 ** 2
+    stray = 0.5 * np.minimum(judged.cues[:, :1], MOST_STRAY) ** 2 / SPREAD ** 2
     return np.hstack([np.log(score / (1 - score))[:, None], stray, judged.cues[:, 1:],
                       np.ones((len(score), 1))])
 
@@ -57,7 +57,7 @@ def fit(x: Floats, hidden: Bools) -> Floats:
 def constants(weights: Floats) -> dict[str, float]:
     """The constants of the judge, whose odds are those of the detector less the cues."""
     per_score = -weights[0]
-    return {'_SPREAD': float(0.12 / np.sqrt(max(weights[1] / per_score, 1e-9))),
+    return {'SPREAD': float(SPREAD / np.sqrt(max(weights[1] / per_score, 1e-9))),
             '_PER_CHANGE': float(weights[2] / per_score),
             '_PER_LIMB_CHANGE': float(weights[3] / per_score),
             '_NEVER_CLEAR': float(weights[4] / per_score),

@@ -25,11 +25,11 @@ _SCALE = 0.5                # looks are taken at an image this much smaller, or 
 _LONG_SIDE_PX = 480         # ... with this longer side, whichever is smaller
 _LEAST_HEIGHT_PX = 8.0
 _MEMORY_S = 0.06            # time over which odds are averaged
-_SUREST = 0.98              # no score is believed more than this, so that images can disagree
+SUREST = 0.98               # no score is believed more than this, so that images can disagree
 _EDGE = 0.02                # so near to the border a joint is at it, in heights of the person
 # What lowers the logarithm of the odds that a joint was seen: fitted.
-_SPREAD = 0.12              # sigma of eq. 2 in heights, and ...
-_MOST_STRAY = 0.5           # ... from which on a joint can leave the flow no further
+SPREAD = 0.12               # sigma of eq. 2 in heights, and ...
+MOST_STRAY = 0.5            # ... from which on a joint can leave the flow no further
 _PER_CHANGE = 0.76          # for each usual change of the colours at the joint, ...
 _PER_LIMB_CHANGE = 0.26     # ... and on the limb, beyond ...
 _USUAL_CHANGE = 0.6         # ... that of most joints that are seen
@@ -123,7 +123,7 @@ class JointJudge:
 
 def _against_flow(stray: Floats) -> Floats:
     """The exponent of eq. 2."""
-    return np.asarray(0.5 * (np.minimum(stray, _MOST_STRAY) / _SPREAD) ** 2)
+    return np.asarray(0.5 * (np.minimum(stray, MOST_STRAY) / SPREAD) ** 2)
 
 
 def _border(points_px: Floats, height_px: Floats, size: tuple[int, ...]) -> tuple[Bools, Bools]:
@@ -134,7 +134,7 @@ def _border(points_px: Floats, height_px: Floats, size: tuple[int, ...]) -> tupl
 
 
 def _log_odds(share: Floats) -> Floats:
-    share = np.clip(share, 1 - _SUREST, _SUREST)
+    share = np.clip(share, 1 - SUREST, SUREST)
     return np.asarray(np.log(share / (1 - share)))
 
 
