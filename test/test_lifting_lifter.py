@@ -4,16 +4,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scene import PERFECT, Moment, Scene, handheld, make_scene, pillar, turning
 from walker import Walker
 
+from ros2_occpose.body.load import load_body
 from ros2_occpose.config import LiftingConfig
 from ros2_occpose.errors import ConfigError, ShapeError
 from ros2_occpose.geometry import Camera
-from ros2_occpose.inference import Session, open_model
+from ros2_occpose.inference import Session, load_session, open_model
 from ros2_occpose.lifting import lift_clip, load_lifter
 from ros2_occpose.lifting.lifter import StreamingLifter
 from ros2_occpose.lifting.load import open_stepper
@@ -267,3 +269,24 @@ def test_a_frame_of_twelve_people_is_quick(lifter: StreamingLifter) -> None:
         lifter.update(tracks, replace(frame, stamp_ns=round(t * 1e9 / 30)))
         spent.append(time.perf_counter() - start)
     assert np.min(spent) < 0.012
+
+
+def test_bodies_stand_in_the_camera_as_their_joints_do(tmp_path: Path) -> None:
+    """What a network says of bodies in the view, with whatever weights, comes in camera axes."""
+    pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
+    from causal_networks import chomp
+
+    from ros2_occpose.training.export import export
+
+    export(chomp(), tmp_path / 'chomp.onnx')
+    lifter = StreamingLifter(LiftingConfig(),
+                             open_stepper(load_session(tmp_path / 'chomp.onnx', threads=1)))
+    body = load_body('cylinder')
+    scene = make_scene(ACROSS, camera_path=turning(30.0), seconds=0.5, noise=PERFECT)
+    for _, _, poses in errors(lifter, scene):
+        assert poses.bodies is not None
+        assert poses.bodies.model == 'cylinder'
+        people = body(poses.bodies.betas, poses.bodies.rotations, np.zeros(3))
+        around = people.h36m17 - people.h36m17[:, :1]
+        np.testing.assert_allclose(poses.joints_root, around, atol=1e-4)
+    assert len(poses) == 2
