@@ -21,6 +21,7 @@ ARGUMENTS = {
     'world_frame': ('', 'Frame of all results while the camera pose is known.'),
     'device': ('', 'Where networks run: auto, cpu, cuda or tensorrt.'),
     'image_transport': ('', 'compressed: listen to the JPEG or PNG images beside the topic.'),
+    'lifter': ('', 'Network that lifts: occpose models list.'),
     'hfov': ('', 'Horizontal field of view [deg] of a camera that is not calibrated.'),
     'namespace': ('occpose', 'Namespace of the node and of its topics.'),
     'use_sim_time': ('', 'true: time comes from /clock, as when a bag is played.'),
@@ -53,6 +54,8 @@ def pose_node(given: dict[str, str]) -> Node:
     overrides: dict[str, object] = {
         name: ParameterValue(given[name], value_type=str)
         for name in ('camera_pose', 'world_frame', 'device', 'image_transport') if given[name]}
+    if given['lifter']:
+        overrides['lifting.lifter'] = ParameterValue(given['lifter'], value_type=str)
     if given['hfov']:
         overrides['fallback_hfov_deg'] = float(given['hfov'])
     if given['meshes'] or given['rviz'].lower() == 'true':
