@@ -25,12 +25,12 @@ from ros2_occpose.inference import find_entry
 from ros2_occpose.synth.truth import Sight
 from ros2_occpose.types import Bools, Floats
 
-CUES = ('stray', 'change', 'change of the limb', 'unclear', 'at edge')
+CUES = ('stray', 'change', 'change of the limb', 'unclear', 'in front', 'at edge')
 RIDGE, STEPS = 1e-5, 40
 
 
 def columns(judged: Judged) -> Floats:
-    """What the odds are a sum of, (K, 7): score, the five cues, 1."""
+    """What the odds are a sum of, (K, 8): score, the six cues, 1."""
     score = np.clip(judged.before, 1 - SUREST, SUREST)
     stray = 0.5 * np.minimum(judged.cues[:, :1], MOST_STRAY) ** 2 / SPREAD ** 2
     return np.hstack([np.log(score / (1 - score))[:, None], stray, judged.cues[:, 1:],
@@ -61,7 +61,8 @@ def constants(weights: Floats) -> dict[str, float]:
             '_PER_CHANGE': float(weights[2] / per_score),
             '_PER_LIMB_CHANGE': float(weights[3] / per_score),
             '_NEVER_CLEAR': float(weights[4] / per_score),
-            '_AT_EDGE': float(weights[5] / per_score)}
+            '_IN_FRONT': float(weights[5] / per_score),
+            '_AT_EDGE': float(weights[6] / per_score)}
 
 
 def area(score: Floats, bad: Bools) -> float:

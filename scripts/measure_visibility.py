@@ -57,7 +57,7 @@ class Judged:
 
     before: Floats          # (K,) what the detector believes
     after: Floats           # (K,) what is left of it
-    cues: Floats            # (K, 5) stray, change, change of the limb, unclear, at edge
+    cues: Floats            # (K, 6) stray, change, that of the limb, unclear, in front, at edge
     sight: Ints             # (K,) Sight or HIDDEN
     error: Floats           # (K,) how far off the detector is, in heights; NaN: unknown
 
@@ -99,7 +99,7 @@ def from_truth(path: Path) -> list[Truth]:
 def followed(frames: Iterator[Frame]) -> Iterator[tuple[Tracks, Tracks, Floats, float]]:
     """Of each frame the tracks of the default detector before and after the judge.
 
-    And what it was judged by, (N, 17, 5), and its milliseconds.
+    And what it was judged by, (N, 17, 6), and its milliseconds.
     """
     config = PipelineConfig()
     detect = load_detector(config.detection, Models().on('cpu', 2))
@@ -113,14 +113,15 @@ def followed(frames: Iterator[Frame]) -> Iterator[tuple[Tracks, Tracks, Floats, 
         cues = judge.cues
         assert cues is not None
         yield tracks, judged, np.stack([cues.stray, cues.colours.joint, cues.colours.limb,
-                                        cues.colours.unclear, cues.at_edge], -1), elapsed * 1e3
+                                        cues.colours.unclear, cues.in_front, cues.at_edge],
+                                       -1), elapsed * 1e3
 
 
 def compare(truth: Truth, tracks: Tracks, judged: Tracks, cues: Floats, least: float) -> Judged:
     """The joints of a frame whose truth is known and in which the detector believes."""
     overlap = _overlaps(truth.boxes_px, tracks.boxes_px)             # (P, N)
     nothing = np.zeros(0)
-    parts = [Judged(nothing, nothing, np.zeros((0, 5)), nothing.astype(int), nothing)]
+    parts = [Judged(nothing, nothing, np.zeros((0, 6)), nothing.astype(int), nothing)]
     for person, row in enumerate(overlap):
         if not len(row) or row.max() < SAME or overlap[:, row.argmax()].argmax() != person:
             continue

@@ -252,6 +252,39 @@ def test_people_do_not_disturb_each_other(scene):
     np.testing.assert_allclose(two, one, rtol=1e-12)
 
 
+def standing(x: float, feet: float, height: float) -> Floats:
+    """The joints of somebody upright, (17, 2) [px]."""
+    rows = {'nose': 0.93, 'eye': 0.95, 'ear': 0.94, 'shoulder': 0.82, 'elbow': 0.62, 'wrist': 0.47,
+            'hip': 0.52, 'knee': 0.28, 'ankle': 0.04}
+    sides = {'left': 1, 'right': -1}
+    return np.array([(x + 0.1 * height * sides.get(joint.split('_')[0], 0),
+                      feet - rows[joint.split('_')[-1]] * height) for joint in COCO17.joints])
+
+
+def test_joints_on_the_limbs_of_somebody_nearer_are_believed_less():
+    near, far = standing(300, 450, 380), standing(330, 330, 180)
+    image = np.zeros((480, 640, 3), np.uint8)
+    judge, alone = JointJudge(), JointJudge()
+    seen = judge.update(both(tracks_of(near), tracks_of(far, 2)), frame_of(image, 0)).visibility
+    np.testing.assert_array_equal(
+        seen[0], alone.update(tracks_of(near), frame_of(image, 0)).visibility[0])
+    hidden = judge.cues.in_front[1] > 0.5
+    assert hidden[COCO17.indices('left_hip', 'left_wrist')].all()     # on the near one's left side
+    assert not judge.cues.in_front[0].any()
+    assert seen[1][hidden].max() < seen[0].min()
+    apart = both(tracks_of(near), tracks_of(standing(630, 330, 180), 2))
+    judge.update(apart, frame_of(image, STEP_NS))
+    assert not judge.cues.in_front.any()
+
+
+def test_limbs_of_somebody_nearer_that_are_not_seen_hide_nothing():
+    near = tracks_of(standing(300, 450, 380), scores=0.0)
+    judge = JointJudge()
+    judge.update(both(near, tracks_of(standing(330, 330, 180), 2)),
+                 frame_of(np.zeros((480, 640, 3), np.uint8), 0))
+    assert not judge.cues.in_front.any()
+
+
 def test_without_flow_tracks_stay_as_they_are(scene):
     images, before, after = scene
     judge = load_visibility(DetectionConfig(flow=False))

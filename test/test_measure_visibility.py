@@ -40,7 +40,7 @@ def tracks(points: Floats, scores: Floats) -> Tracks:
 
 def judged(sight: list[int], after: list[float], error: float = 0.0) -> Judged:
     k = len(sight)
-    return Judged(np.full(k, 0.9), np.array(after), np.zeros((k, 5)), np.array(sight),
+    return Judged(np.full(k, 0.9), np.array(after), np.zeros((k, 6)), np.array(sight),
                   np.full(k, error))
 
 
@@ -87,13 +87,13 @@ def test_joints_are_compared_with_those_of_the_same_person(rng) -> None:
     seen = tracks(points, scores)
     truth = Truth(seen.boxes_px, joints, truth_px)
     after = seen.with_visibility(scores / 2)
-    found = compare(truth, seen, after, np.zeros((1, 17, 5)), 0.3)
+    found = compare(truth, seen, after, np.zeros((1, 17, 6)), 0.3)
     assert len(found.sight) == 15
     assert found.invented.sum() == 1
     np.testing.assert_allclose(found.error[found.invented], 20 / 200)
     np.testing.assert_allclose(found.after, 0.45)
     elsewhere = Truth(seen.boxes_px + 500, joints, truth_px)
-    assert not len(compare(elsewhere, seen, after, np.zeros((1, 17, 5)), 0.3).sight)
+    assert not len(compare(elsewhere, seen, after, np.zeros((1, 17, 6)), 0.3).sight)
 
 
 def test_the_table_counts() -> None:
@@ -106,9 +106,9 @@ def test_the_table_counts() -> None:
 
 
 def test_the_fit_finds_what_odds_are_made_of(rng) -> None:
-    k, weights = 20000, np.array([-1.2, 0.6, 0.9, 0.3, 2.0, 3.0, -1.0])
+    k, weights = 20000, np.array([-1.2, 0.6, 0.9, 0.3, 2.0, 1.2, 3.0, -1.0])
     x = np.hstack([rng.normal(1.5, 1, (k, 1)), rng.uniform(0, 2, (k, 3)),
-                   rng.integers(0, 2, (k, 2)), np.ones((k, 1))])
+                   rng.integers(0, 2, (k, 3)), np.ones((k, 1))])
     hidden = rng.uniform(size=k) < 1 / (1 + np.exp(-(x @ weights)))
     found = fitting.fit(x, hidden)
     np.testing.assert_allclose(found, weights, atol=0.15)

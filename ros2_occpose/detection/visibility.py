@@ -3,10 +3,10 @@
 Cheng et al., "Occlusion-Aware Networks for 3D Human Pose Estimation in Video", ICCV 2019, eq. 2,
 lowers the score of a joint that moves otherwise than the pixels under it. Somebody who stands
 behind a thing gives flow nothing to disagree with, so more is asked here: whether a joint and its
-limb still have the colours of before, whether they were ever seen clearly, and whether the joint
-is at the border of the image, where detectors put what is outside. Each lowers the odds that the
-joint was seen; by how much was fitted by scripts/fit_visibility.py. As joints do not hide for a
-single frame, the odds of the last frames count, too.
+limb still have the colours of before, whether they were ever seen clearly, whether somebody nearer
+is there, and whether it is the border of the image, where detectors put what is outside. Each
+lowers the odds that the joint was seen; by how much was fitted by scripts/fit_visibility.py. As
+joints do not hide for a single frame, the odds of the last frames count, too.
 """
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..skeleton import COCO17
 from ..types import Bools, Floats, Frame, Ints, Tracks
 from .visibility_colour import Changes, ColourMemory
 from .visibility_flow import StrayMemory
+from .visibility_people import in_front
 
 AT_THRESHOLD = 0.3          # visibility of a joint at which the pipeline no longer believes it
 _SCALE = 0.5                # looks are taken at an image this much smaller, or at one
@@ -27,13 +28,14 @@ _LEAST_HEIGHT_PX = 8.0
 _MEMORY_S = 0.06            # time over which odds are averaged
 SUREST = 0.98               # no score is believed more than this, so that images can disagree
 _EDGE = 0.02                # so near to the border a joint is at it, in heights of the person
-# What lowers the logarithm of the odds that a joint was seen: fitted.
+# What lowers the logarithm of the odds that a joint was seen: fitted, but for the first.
 SPREAD = 0.12               # sigma of eq. 2 in heights, and ...
 MOST_STRAY = 0.5            # ... from which on a joint can leave the flow no further
 _PER_CHANGE = 0.76          # for each usual change of the colours at the joint, ...
 _PER_LIMB_CHANGE = 0.26     # ... and on the limb, beyond ...
 _USUAL_CHANGE = 0.6         # ... that of most joints that are seen
 _NEVER_CLEAR = 1.85         # of a limb that was never seen clearly
+_IN_FRONT = 1.0             # of a joint on the limb of somebody nearer
 _AT_EDGE = 2.65
 
 
@@ -54,6 +56,7 @@ class Cues:
 
     stray: Floats       # (N, 17) how far they left the motion of the image, in heights
     colours: Changes
+    in_front: Floats    # (N, 17) how much somebody nearer is before them, 0..1
     at_edge: Bools      # (N, 17) at the border of the image
 
     def against(self) -> Floats:
@@ -61,7 +64,8 @@ class Cues:
         colours = self.colours
         return (_against_flow(self.stray) + _PER_CHANGE * (colours.joint - _USUAL_CHANGE)
                 + _PER_LIMB_CHANGE * (colours.limb - _USUAL_CHANGE)
-                + _NEVER_CLEAR * colours.unclear + _AT_EDGE * self.at_edge)
+                + _NEVER_CLEAR * colours.unclear + _IN_FRONT * self.in_front
+                + _AT_EDGE * self.at_edge)
 
 
 class JointJudge:
@@ -105,7 +109,7 @@ class JointJudge:
         colours = self._colours.update(tracks.keypoints_px, clear, before, height_px, image,
                                        scale, frame.stamp_ns)
         inside, at_edge = _border(tracks.keypoints_px, height_px, frame.image.shape[:2])
-        self.cues = Cues(stray, colours, at_edge)
+        self.cues = Cues(stray, colours, in_front(tracks, height_px), at_edge)
         seen = inside & (tracks.visibility > 0)
         odds = self._averaged(np.where(seen, odds - self.cues.against(), np.nan), before,
                               frame.stamp_ns)
