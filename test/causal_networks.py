@@ -51,7 +51,7 @@ def chomp(causal: bool = True, parts: tuple[str, ...] = CHOMP_PARTS) -> ChompNet
     torch.manual_seed(2)
     net = ChompNetwork(ChompConfig(
         causal=causal, fill='hold' if causal else 'blend', channels=12, embedding=6, width=24,
-        heads=2, reach=5, body='cylinder', parts=parts))
+        heads=2, spatial_layers=1, reach=5, body='cylinder', parts=parts))
     net.tree.load_state_dict(Tree.of(load_body('cylinder')).state_dict())
     for bias in net.prior.biases:
         nn.init.normal_(bias.table)

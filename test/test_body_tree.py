@@ -50,10 +50,12 @@ def test_h36m_is_that_of_all_other_lifters(model: BodyModel,
 
 
 def test_levels_go_from_parents_to_children() -> None:
-    known = {0}
-    for level in LEVELS:
-        assert all(SMPL24.parents[joint] in known for joint in level)
-        known |= set(level)
+    before, known = [0], {0}
+    for children, parents in LEVELS:
+        assert [before[parent] for parent in parents] == [SMPL24.parents[c] for c in children]
+        assert not known & set(children)
+        known |= set(children)
+        before = children
     assert known == set(range(24))
 
 

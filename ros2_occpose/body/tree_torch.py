@@ -57,17 +57,14 @@ class Tree(nn.Module):
         """
         rest = self.rest_joints(betas)
         bones = rest - rest[..., [0, *SMPL24.parents[1:]], :]
-        joints: list[Tensor] = [torch.zeros_like(rest[..., 0, :])] * JOINTS
-        turns: list[Tensor] = [rotations[..., 0, :, :]] * JOINTS
-        for children in LEVELS:
-            parents = [SMPL24.parents[joint] for joint in children]
-            carriers = torch.stack([turns[parent] for parent in parents], -3)
+        joints, turns = [torch.zeros_like(rest[..., :1, :])], [rotations[..., :1, :, :]]
+        for children, parents in LEVELS:
+            carriers = turns[-1][..., parents, :, :]
             away = (carriers @ bones[..., children, :, None])[..., 0]
-            turned = carriers @ rotations[..., children, :, :]
-            for number, (joint, parent) in enumerate(zip(children, parents)):
-                joints[joint] = joints[parent] + away[..., number, :]
-                turns[joint] = turned[..., number, :, :]
-        return torch.stack(joints, -2), torch.stack(turns, -3)
+            joints.append(joints[-1][..., parents, :] + away)
+            turns.append(carriers @ rotations[..., children, :, :])
+        return (torch.cat(joints, -2)[..., _BY_LEVEL, :],
+                torch.cat(turns, -3)[..., _BY_LEVEL, :, :])
 
     def rest_joints(self, betas: Tensor) -> Tensor:
         """Joints (..., 24, 3) [m] of a shape (..., S), arms out."""
@@ -82,16 +79,21 @@ class Tree(nn.Module):
         return out - out[..., _HIP:_HIP + 1, :]
 
 
-def _levels() -> tuple[list[int], ...]:
-    """Joints by their distance from the pelvis, without the pelvis."""
-    depth = [0] * JOINTS
-    for joint, parent in enumerate(SMPL24.parents[1:], start=1):
-        depth[joint] = depth[parent] + 1
-    return tuple([joint for joint in range(JOINTS) if depth[joint] == level]
-                 for level in range(1, max(depth) + 1))
+def _levels() -> tuple[tuple[list[int], list[int]], ...]:
+    """Joints by their distance from the pelvis, and where their parents are in the level before.
+
+    The first level are the children of the pelvis, which is alone before them.
+    """
+    out, before = [], [0]
+    while children := [j for j, parent in enumerate(SMPL24.parents) if j and parent in before]:
+        out.append((children, [before.index(SMPL24.parents[child]) for child in children]))
+        before = children
+    return tuple(out)
 
 
 LEVELS = _levels()
+_IN_ORDER = [0, *(child for children, _ in LEVELS for child in children)]
+_BY_LEVEL = [_IN_ORDER.index(joint) for joint in range(JOINTS)]
 
 
 def matrices_of(six: Tensor) -> Tensor:
