@@ -16,23 +16,28 @@ from .inference import Models
 from .lifting import load_lifter
 from .tracking import load_tracker
 from .trajectory import load_trajectory
-from .types import Frame, People
+from .types import Detector, Frame, People
 
 logger = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """Frames in, people out; `shared` are the networks of other pipelines too.
+    """Frames in, people out.
+
+    Args:
+        config: Of all stages.
+        shared: Networks of other pipelines too.
+        detector: Instead of the one that the configuration names; its scores mean the same.
 
     Raises:
         ConfigError, ModelError: The configuration cannot work or a model is missing.
     """
 
     def __init__(self, config: PipelineConfig | None = None,
-                 shared: Models | None = None) -> None:
+                 shared: Models | None = None, *, detector: Detector | None = None) -> None:
         self.config = config or PipelineConfig()
         models = (shared or Models()).on(self.config.device, self.config.threads)
-        self._detect = load_detector(self.config.detection, models)
+        self._detect = detector or load_detector(self.config.detection, models)
         self._visibility = load_visibility(self.config.detection)
         self._track = load_tracker(self.config.tracking)
         self._lift = load_lifter(self.config.lifting, models)

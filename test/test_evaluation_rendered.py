@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from ros2_occpose.evaluation.rendered import (
     DISTURBANCES,
     TRUE_POSE,
     Filmed,
+    Recorded,
     judge,
     pooled_since,
     summary,
@@ -20,6 +22,7 @@ from ros2_occpose.evaluation.rendered import (
 )
 from ros2_occpose.evaluation.rendered_report import markdown, results
 from ros2_occpose.geometry import Camera, se3, transform
+from ros2_occpose.pipeline import Pipeline
 from ros2_occpose.synth.camera_path import Disturbance
 from ros2_occpose.synth.suite import SUITE
 from ros2_occpose.types import CameraPoseSource, Detections, Floats, Frame, JointState, TrackState
@@ -115,3 +118,20 @@ def test_the_tables_name_scenes_goals_and_camera_poses() -> None:
                   '- Commit: abc'):
         assert words in text
     assert 'wrong camera poses' not in markdown({TRUE_POSE: found[TRUE_POSE]}, scenes, {})
+
+
+def test_a_recorded_detector_is_the_pipelines_own() -> None:
+    """Its scores are doubted as those of the detector that made them, not as somebody else's."""
+    images = [np.full((24, 32, 3), value, np.uint8) for value in (10, 20)]
+    people = [Detections(boxes_px=np.array([[2.0, 2, 20, 22]]), score=np.array([0.9]),
+                         keypoints_px=np.full((1, 17, 2), 10.0 + n),
+                         scores=np.full((1, 17), 0.8)) for n in range(2)]
+    answers = iter(people)
+    seen, _ = with_detections([Frame(stamp_ns=n + 1, image=image, camera=CAMERA)
+                               for n, image in enumerate(images)], lambda _: next(answers))
+    recorded = Recorded(seen)
+    assert [recorded(image) for image in images[::-1]] == people[::-1]
+    pipeline = Pipeline(detector=recorded)
+    assert pipeline.backends['detection'] == 'recorded'
+    for frame in seen:
+        pipeline(replace(frame, detections=None))

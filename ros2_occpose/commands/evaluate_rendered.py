@@ -11,7 +11,7 @@ from .synth import command, mocap_folder
 if TYPE_CHECKING:
     from ..config import PipelineConfig
     from ..evaluation.bag.comparison import Comparison
-    from ..evaluation.rendered import Filmed
+    from ..evaluation.rendered import Filmed, Recorded
     from ..synth.suite import SuiteScene
 
 Json: TypeAlias = Any
@@ -107,19 +107,21 @@ def _judged(bag: Path, config: PipelineConfig, args: argparse.Namespace) -> dict
     from ..evaluation.rendered import DISTURBANCES, TRUE_POSE, judge
     from ..pipeline import Pipeline
 
-    filmed = _seen(bag, config)
+    filmed, detector = _seen(bag, config)
     options = Options(remembered_s=config.tracking.max_gap_s)
-    return {pose: judge(filmed, Pipeline(config), how, args.seed, options)
+    return {pose: judge(filmed, Pipeline(config, detector=detector), how, args.seed, options)
             for pose, how in DISTURBANCES.items() if pose == TRUE_POSE or not args.only_true_pose}
 
 
-def _seen(bag: Path, config: PipelineConfig) -> Filmed:
-    """A bag with what the detector sees in it."""
+def _seen(bag: Path, config: PipelineConfig) -> tuple[Filmed, Recorded]:
+    """A bag, and what the detector sees in it."""
+    from dataclasses import replace
+
     from tqdm import tqdm
 
     from ..detection import load_detector
     from ..evaluation.bag.references import read_truth
-    from ..evaluation.rendered import Filmed, with_detections
+    from ..evaluation.rendered import Filmed, Recorded, with_detections
     from ..inference import Models
     from ..recording.source import SourceOptions, open_source
 
@@ -128,7 +130,8 @@ def _seen(bag: Path, config: PipelineConfig) -> Filmed:
     frames, spent_ms = with_detections(
         list(tqdm(source, total=source.length, unit='frame', desc=bag.name, disable=None)),
         detector)
-    return Filmed(frames, spent_ms, read_truth(bag), source.frame_id)
+    plain = [replace(frame, detections=None) for frame in frames]
+    return Filmed(plain, spent_ms, read_truth(bag), source.frame_id), Recorded(frames)
 
 
 def _command(args: argparse.Namespace) -> str:
