@@ -3,8 +3,8 @@
     python scripts/train_chomp.py --data MOCAP --output out/chomp
     occpose evaluate chomp --data MOCAP --networks out/chomp --output out/chomp/results
 
-May be stopped at any time; the same command goes on. The priors learn from more film than the
-rows: it needs no 3D truth, which is scarce outside of simulations.
+May be stopped at any time; the same command goes on. The priors learn 2D from all recordings, the
+rows see 3D truth of a share of them: outside of simulations it is scarce.
 """
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def main() -> None:
     parser.add_argument('--output', type=Path, required=True, help='a folder of rowN-seedS')
     parser.add_argument('--rows', default=','.join(str(n + 1) for n in range(len(ROWS))),
                         metavar='ROW[,ROW...]', help='which of the rows (default: all)')
-    parser.add_argument('--prior-steps', type=int, default=5000)
-    parser.add_argument('--prior-groups', type=int, default=32, help='groups of 128 clips of film')
-    parser.add_argument('--steps', type=int, default=3000, help='of each row')
-    parser.add_argument('--groups', type=int, default=12, help='of each row')
+    parser.add_argument('--prior-steps', type=int, default=3000)
+    parser.add_argument('--prior-groups', type=int, default=24, help='groups of 128 clips of film')
+    parser.add_argument('--steps', type=int, default=1000, help='of each row')
+    parser.add_argument('--groups', type=int, default=6, help='of each row')
+    parser.add_argument('--share', default='0.15', help='of the recordings: 3D truth')
     parser.add_argument('--batch', type=int, default=8, help='sequences a step')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--body', default='human')
@@ -51,7 +52,8 @@ def main() -> None:
         prior = next((args.output / name / BEST for name, n in PRIORS.items()
                       if row(number).prior and row(n).parts == row(number).parts), None)
         run(['chomp', '--row', str(number), '--steps', str(args.steps), '--groups',
-             str(args.groups), *common, *(['--prior', str(prior)] if prior else [])], output)
+             str(args.groups), '--share', args.share, *common,
+             *(['--prior', str(prior)] if prior else [])], output)
 
 
 def run(words: list[str], output: Path) -> None:
