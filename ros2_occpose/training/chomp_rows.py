@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ConfigError
+from .ablation_rows import numbered
 
 SMOOTH = 0.5               # weight of eq. 4
 
@@ -41,6 +41,4 @@ def row(number: int) -> Row:
     Raises:
         ConfigError: There is no such row.
     """
-    if not 1 <= number <= len(ROWS):
-        raise ConfigError(f'Expected a row of 1 to {len(ROWS)} for --row, got {number}.')
-    return list(ROWS.values())[number - 1]
+    return numbered(ROWS, number)

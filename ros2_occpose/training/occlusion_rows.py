@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import ConfigError
 from ..lifting.network_config import PARTS
+from .ablation_rows import numbered
 from .views.raw import DEFAULT_CONFIDENCE, MEASURED, Confidence
 
 THRESHOLD = 0.3        # b: joints with a lower score are removed
@@ -68,9 +69,7 @@ def row(number: int) -> Parts:
     Raises:
         ConfigError: There is no such row.
     """
-    if not 1 <= number <= len(ROWS):
-        raise ConfigError(f'Expected a row of 1 to {len(ROWS)} for --row, got {number}.')
-    return list(ROWS.values())[number - 1]
+    return numbered(ROWS, number)
 
 
 def chosen_parts(number: int | None, left_out: Sequence[str]) -> Parts | None:
