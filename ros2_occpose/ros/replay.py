@@ -51,6 +51,7 @@ ARGUMENTS = {
     'params_file': ('', 'ROS parameter file of the node.'),
     'meshes': ('', 'true: bodies in the markers.'),
     'device': ('', 'Where networks run: auto, cpu, cuda or tensorrt.'),
+    'lifter': ('', 'Network that lifts: occpose models list.'),
     'namespace': (NODE, 'Namespace of the nodes and of their topics.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
 }
@@ -98,6 +99,7 @@ def plan(recording: Path, given: Mapping[str, str]) -> list[Process]:
         node['image_transport'] = 'compressed'
     node |= {'camera_mount': list(mount)} if mount else {}
     node |= {'device': values['device']} if values['device'] else {}
+    node |= {'lifting.lifter': values['lifter']} if values['lifter'] else {}
     if values['meshes']:
         node['publish.shapes.meshes'] = values['meshes'].lower() == 'true'
     if lossless:
