@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import evaluate_ablation, evaluate_bag, evaluate_chomp, evaluate_rendered
+from .ablation import SPLITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 Json: TypeAlias = Any
 
 HELP = 'measure how good lifters are, or the whole pipeline on a recording'
-SPLITS = ('train', 'validation', 'test', 'all')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

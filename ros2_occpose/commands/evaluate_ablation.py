@@ -6,32 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .ablation import add_common_arguments, in_words, origin, write
+
 if TYPE_CHECKING:
     from ..evaluation.ablation import Trained
 
 ABOUT = 'what the parts of the occlusion-aware networks are worth'
-SPLITS = ('train', 'validation', 'test', 'all')
 CONFIDENCES = ('assumed', 'measured')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('--data', type=Path, required=True, metavar='DIR',
-                        help='folder of motion capture (bvh, deepmimic, expmap)')
-    parser.add_argument('--networks', type=Path, required=True, metavar='DIR',
-                        help='folder with the outputs of `occpose train occlusion_aware --row N '
-                        '--seed S`, one folder each')
-    parser.add_argument('--output', type=Path, required=True, metavar='DIR',
-                        help='folder of results.json, results.md and plots')
-    parser.add_argument('--split', choices=SPLITS, default='test',
-                        help='clips to judge on (default: test, which is never trained on)')
+    add_common_arguments(parser, 'the outputs of `occpose train occlusion_aware --row N '
+                         '--seed S`, one folder each')
     parser.add_argument('--confidence', choices=CONFIDENCES, default='assumed',
                         help='how often the detector notices that a joint is hidden: as assumed '
                         "of the paper's, or as measured on the default one (default: assumed)")
     parser.add_argument('--no-sweep', action='store_true',
                         help='do not try other windows and thresholds with the last row')
-    parser.add_argument('--seed', type=int, default=0,
-                        help='of cameras, errors of the detector and masks (default: 0)')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -40,12 +32,9 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         OccposeError: An option, the data or a network cannot be used.
     """
-    import json
-
     from ..evaluation.ablation import ablate
     from ..evaluation.ablation_report import draw_all, markdown, results
-    from ..evaluation.test_set import content_sha256, load_test_set
-    from ..recording.machine import machine, source_commit, versions
+    from ..evaluation.test_set import load_test_set
     from ..training.occlusion_rows import CONFIDENCES
 
     networks = _networks(args.networks)
@@ -56,22 +45,15 @@ def run(args: argparse.Namespace) -> None:
     command = ('occpose evaluate ablation --data DIR --networks DIR --output DIR '
                f'--split {args.split} --confidence {args.confidence}'
                f'{" --no-sweep" * args.no_sweep} --seed {args.seed}')
-    data = {'split': args.split, 'folder': args.data.resolve().name,
-            'frames': int(scenes.valid.sum()), 'sha256': content_sha256(scenes)}
     steps = sorted({trained.system.session.metadata['steps'] for trained in networks})
-    report = {'command': command, 'seed': args.seed, 'commit': source_commit(), 'data': data,
-              'machine': machine(), 'versions': versions(), 'detector': {
-                  'confidence': args.confidence, 'noticed': confidence.noticed},
-              **results(outcome)}
-    (args.output / 'results.json').write_text(json.dumps(report, indent=1, allow_nan=False) + '\n')
-    tables = markdown(outcome, {
-        'Command': f'`{command}`', 'Commit': report['commit'],
+    report = origin(args, scenes, command) | {'detector': {
+        'confidence': args.confidence, 'noticed': confidence.noticed}} | results(outcome)
+    before, after = in_words(report)
+    tables = markdown(outcome, before | {
         'Detector': f'notices {_percent(confidence.noticed)} of the hidden joints '
                     f'({args.confidence})',
-        'Networks': f'{len(networks)}, kept after {", ".join(steps)} steps',
-        'Data': f'{data["split"]} split of {data["folder"]}: {data["frames"]} frames '
-                f'(sha256 {data["sha256"][:12]})'})
-    (args.output / 'results.md').write_text(tables)
+        'Networks': f'{len(networks)}, kept after {", ".join(steps)} steps'} | after)
+    write(args.output, report, tables)
     draw_all(outcome, args.output)
     print(tables)
     print(f'The figures and plots are in {args.output}.')

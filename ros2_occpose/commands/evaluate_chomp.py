@@ -6,28 +6,20 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .ablation import add_common_arguments, in_words, origin, write
+
 if TYPE_CHECKING:
     from ..evaluation.chomp import Trained
 
 ABOUT = 'what the parts of CHOMP are worth, by joints and by vertices of bodies'
-SPLITS = ('train', 'validation', 'test', 'all')
 _COUNTED = 16              # frames of the sequence whose multiply-adds are counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('--data', type=Path, required=True, metavar='DIR',
-                        help='folder of motion capture (bvh, deepmimic, expmap)')
-    parser.add_argument('--networks', type=Path, required=True, metavar='DIR',
-                        help='folder with rowN-seedS/chomp.onnx, as scripts/train_chomp.py makes')
-    parser.add_argument('--output', type=Path, required=True, metavar='DIR',
-                        help='folder of results.json, results.md and plots')
-    parser.add_argument('--split', choices=SPLITS, default='test',
-                        help='clips to judge on (default: test, which is never trained on)')
+    add_common_arguments(parser, 'rowN-seedS/chomp.onnx, as scripts/train_chomp.py makes')
     parser.add_argument('--no-curve', action='store_true',
                         help='do not measure how errors grow with the share of hidden joints')
-    parser.add_argument('--seed', type=int, default=0,
-                        help='of cameras, errors of the detector and masks (default: 0)')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -36,15 +28,12 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         OccposeError: An option, the data or a network cannot be used.
     """
-    import json
-
     from ..body.load import load_body
     from ..errors import DataError
     from ..evaluation.chomp import ablate, make_bench
     from ..evaluation.chomp_plots import draw_all
     from ..evaluation.chomp_report import markdown, results
-    from ..evaluation.test_set import content_sha256, load_test_set
-    from ..recording.machine import machine, source_commit, versions
+    from ..evaluation.test_set import load_test_set
     from ..training.mocap.motion import SPLITS as ALL
     from ..training.mocap.motion import load_motions
 
@@ -60,20 +49,13 @@ def run(args: argparse.Namespace) -> None:
     outcome = ablate(networks, bench, curve=not args.no_curve)
     command = ('occpose evaluate chomp --data DIR --networks DIR --output DIR '
                f'--split {args.split}{" --no-curve" * args.no_curve} --seed {args.seed}')
-    data = {'split': args.split, 'folder': args.data.resolve().name,
-            'frames': int(scenes.valid.sum()), 'sha256': content_sha256(scenes)}
     steps = sorted({int(trained.session.metadata['steps']) for trained in networks})
     kept = (f'{len(networks)} of the body {bodies[0]}, '
             f'kept after {", ".join(map(str, steps))} steps')
-    report = {'command': command, 'seed': args.seed, 'commit': source_commit(), 'data': data,
-              'body': bodies[0], 'machine': machine(), 'versions': versions(), **results(outcome)}
-    (args.output / 'results.json').write_text(json.dumps(report, indent=1, allow_nan=False) + '\n')
-    tables = markdown(outcome, {
-        'Command': f'`{command}`', 'Commit': report['commit'],
-        'Networks': kept,
-        'Data': f'{data["split"]} split of {data["folder"]}: {data["frames"]} frames '
-                f'(sha256 {data["sha256"][:12]})'})
-    (args.output / 'results.md').write_text(tables)
+    report = origin(args, scenes, command) | {'body': bodies[0]} | results(outcome)
+    before, after = in_words(report)
+    tables = markdown(outcome, before | {'Networks': kept} | after)
+    write(args.output, report, tables)
     draw_all(outcome, args.output)
     print(tables)
     print(f'The figures and plots are in {args.output}.')
