@@ -22,12 +22,11 @@ from ..body.tree_torch import Tree, matrices_of
 from .network_attention import Block, RelativeBias
 from .network_config import ChompConfig
 from .network_heads import JOINTS_OUT, LEAST_LOG_STD, MOST_LOG_STD
-from .normalise import FEATURES, FRESHNESS, JOINTS
+from .normalise import FEATURES, FRESHNESS, JOINTS, SEEN_NOW
 
 BETAS = 10
 _PLACES = 2 * JOINTS
 _OF_FRAME = FEATURES - FRESHNESS.stop          # middle, log distance, shift of the middle
-_SEEN_NOW = 0.999                              # freshness of a joint that is seen
 # Turns of nobody in particular: upright, face to the camera (x to the left, y up, z forward).
 _UPRIGHT = ((1.0, 0.0, 0.0, 0.0, -1.0, 0.0), *((1.0, 0.0, 0.0, 0.0, 1.0, 0.0),) * 23)
 
@@ -53,7 +52,7 @@ class Entries(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(..., FEATURES) to (..., 17, E)."""
         places = _pairs(features[..., :_PLACES])
-        seen = (features[..., FRESHNESS] > _SEEN_NOW)[..., None]
+        seen = (features[..., FRESHNESS] > SEEN_NOW)[..., None]
         if self.token is None:
             return torch.as_tensor(self.embed(torch.where(seen, places, 0.0)))
         entries = self.embed(places)

@@ -21,6 +21,7 @@ JOINTS = len(COCO17.joints)
 # offsets (J, 2), freshness (J,), middle (2), log distance, shift of the middle (2)
 FEATURES = 3 * JOINTS + 5
 FRESHNESS = slice(2 * JOINTS, 3 * JOINTS)
+SEEN_NOW = 0.999               # freshness beyond which a joint is seen in this frame
 LOG_DISTANCE = FRESHNESS.stop + 2      # logarithm of the distance [m] over the usual one
 USUAL_LOG_DISTANCE = 1.4
 MEMORY_FRAMES = 8.0            # freshness falls by a factor of e in so many frames

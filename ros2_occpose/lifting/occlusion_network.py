@@ -23,12 +23,11 @@ from torch.nn import functional
 
 from .network_config import HOURGLASS, NetworkConfig, OcclusionConfig
 from .network_heads import Heads
-from .normalise import FEATURES, FRESHNESS, JOINTS
+from .normalise import FEATURES, FRESHNESS, JOINTS, SEEN_NOW
 
 _RATES = (1, 1, 2, 2, 4, 4, 2, 2, 1)        # frames from one input of a layer to the next
 _DOWN, _UP = (1, 3), (5, 7)                 # layers that halve the rate, and that double it
 _OFFSETS = 2 * JOINTS
-_SEEN_NOW = 0.999                           # freshness of a joint that is seen
 
 
 class Layer(nn.Module):
@@ -146,4 +145,4 @@ def told(features: Tensor, *, aware: bool) -> Tensor:
 
 def is_seen(features: Tensor) -> Tensor:
     """Which joints of features (..., FEATURES) are seen now, 1 or 0, (..., 17)."""
-    return (features[..., FRESHNESS] > _SEEN_NOW).to(features.dtype)
+    return (features[..., FRESHNESS] > SEEN_NOW).to(features.dtype)
