@@ -191,7 +191,8 @@ def arguments(*, system: str = 'gated_causal', **changes: object) -> argparse.Na
                                     'chomp', 'chomp_causal', 'learned_trajectory'])
 def test_the_command_trains_calibrates_and_exports(system: str, tmp_path: Path, cache: Path,
                                                    capsys: pytest.CaptureFixture[str]) -> None:
-    typed = arguments(system=system, output=tmp_path, cache=cache, channels=12, body='cylinder')
+    body = {'body': 'cylinder'} if 'chomp' in system else {}
+    typed = arguments(system=system, output=tmp_path, cache=cache, channels=12, **body)
     train_command.run(typed)
     assert f'{system}.onnx' in capsys.readouterr().out
     session = load_session(tmp_path / f'{system}.onnx')
@@ -239,6 +240,15 @@ def test_the_command_needs_a_budget_and_data(tmp_path: Path,
     monkeypatch.undo()
     with pytest.raises(DataError, match=r'Expected a folder of motion capture, got .*nowhere'):
         train_command.run(arguments(output=tmp_path, data=tmp_path / 'nowhere'))
+
+
+@pytest.mark.parametrize(('system', 'option'), [
+    ('chomp', {'without': 'adversary'}), ('chomp_prior', {'noise': 'rendered'}),
+    ('gated', {'prior': Path('best.pt')}), ('occlusion_aware', {'body': 'cylinder'})])
+def test_options_of_other_systems_are_refused(tmp_path: Path, system: str,
+                                              option: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=f'Expected no --{next(iter(option))} with {system}'):
+        train_command.run(arguments(system=system, output=tmp_path, channels=12, **option))
 
 
 def test_the_names_of_the_command_are_those_of_the_systems() -> None:

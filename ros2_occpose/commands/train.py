@@ -87,11 +87,22 @@ def run(args: Namespace) -> None:
 
 
 def _task(args: Namespace) -> Task:
-    """What the options ask for."""
+    """What the options ask for.
+
+    Raises:
+        ConfigError: An option is of other systems, or asks for what there is not.
+    """
+    from ..errors import ConfigError
     from ..training.occlusion_rows import chosen_parts
     from ..training.systems import chomp_task, task_named
 
-    if args.system.startswith('chomp'):
+    is_chomp = args.system.startswith('chomp')
+    foreign = ({'--without': args.without, '--noise': args.noise != 'real'} if is_chomp else
+               {'--prior': args.prior, '--body': args.body != 'human'})
+    for option in (option for option, given in foreign.items() if given):
+        raise ConfigError(f'Expected no {option} with {args.system}, which has no such choice; '
+                          'leave it out.')
+    if is_chomp:
         return chomp_task(args.system, channels=args.channels, number=args.row, body=args.body,
                           prior=args.prior)
     parts = chosen_parts(args.row, [word for word in args.without.split(',') if word])

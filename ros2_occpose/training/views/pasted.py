@@ -1,6 +1,6 @@
 """Things pasted over the image that hide the joints under them, for some seconds.
 
-Cheng et al., "Occluded human body capture with self-supervised spatial-temporal motion prior",
+Huang et al., "Occluded Human Body Capture with Self-Supervised Spatial-Temporal Motion Prior",
 2022, section 3.2: a random occluder on film in which nothing is hidden. Its size follows from the
 share of the joints that it is to hide, so that all shares are learned from.
 """
