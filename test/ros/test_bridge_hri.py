@@ -134,6 +134,8 @@ def test_a_hidden_person_becomes_less_sure_and_goes() -> None:
         found = meet(bench, {f'{prefix}/location_confidence': Float32, f'{prefix}/body_id': String,
                              f'{prefix}/anonymous': Bool},
                      latched=(f'{prefix}/body_id', f'{prefix}/anonymous'))
+        for topic in (f'{prefix}/body_id', f'{prefix}/anonymous'):
+            bench.wait(lambda topic=topic: found[topic], f'what was said before of {topic}')
         for t, state in enumerate([TrackState.TRACKED, TrackState.OCCLUDED, TrackState.TRACKED,
                                    TrackState.OCCLUDED, TrackState.LOST], start=1):
             actors.states[1] = state
