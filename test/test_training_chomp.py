@@ -19,7 +19,7 @@ from ros2_occpose.training.views.posed import PosedFilm, draw_posed
 torch = pytest.importorskip('torch', reason='needs torch: pip install ros2_occpose[train]')
 
 from ros2_occpose.body.tree_torch import Tree, matrices_of  # noqa: E402
-from ros2_occpose.training.chomp_losses import Skin, masked_l1, misshapen, unsmooth  # noqa: E402
+from ros2_occpose.training.chomp_losses import Skin, jitter, masked_l1, misshapen  # noqa: E402
 from ros2_occpose.training.chomp_task import ChompTask, PriorTask  # noqa: E402
 from ros2_occpose.training.systems import chomp_task  # noqa: E402
 from ros2_occpose.training.trainer import save_checkpoint  # noqa: E402
@@ -79,13 +79,14 @@ def test_the_prior_is_judged_by_masked_entries_only() -> None:
 
 
 def test_smoothness_counts_changes_between_frames_that_count() -> None:
-    six = torch.zeros(1, 4, 24, 6)
-    six[0, 2:, 5, 0] = 0.5
+    joints = torch.zeros(1, 4, 17, 3)
+    joints[0, 2:, 5] = torch.tensor([0.3, 0.0, -0.4])
     counts = torch.ones(1, 4)
-    assert unsmooth(six, torch.zeros_like(six), counts).item() == pytest.approx(0.25 / 3)
-    assert unsmooth(six, six + 0.1, counts).item() == pytest.approx(0, abs=1e-12)
+    still = torch.zeros_like(joints)
+    assert jitter(joints, still, counts).item() == pytest.approx(0.5 / 17 / 3)
+    assert jitter(joints, joints + 0.1, counts).item() == pytest.approx(0, abs=1e-7)
     counts[0, 1] = 0
-    assert unsmooth(six, torch.zeros_like(six), counts).item() == 0
+    assert jitter(joints, still, counts).item() == 0
 
 
 def test_shapes_should_be_true_and_plain() -> None:

@@ -63,19 +63,19 @@ def masked_l1(predicted: Tensor, target: Tensor, masked: Tensor) -> Tensor:
     return error.sum() / masked.sum().clamp(min=1)
 
 
-def unsmooth(six: Tensor, target: Tensor, counts: Tensor) -> Tensor:
-    """Eq. 4 without what is true: how much a 3D motion map changes that should not.
+def jitter(joints: Tensor, target: Tensor, counts: Tensor) -> Tensor:
+    """How much joints move from frame to frame that should not [m], in the place of eq. 4.
 
-    The paper punishes every change. With true motion at hand only the others are: jitter goes,
-    and fast movements stay (docs/chomp.md).
+    The paper punishes every change of the 3D motion map. With true motion at hand only what is
+    not true need be: jitter goes, and fast movements stay (docs/chomp.md).
 
     Args:
-        six: (B, T, 24, 6).
+        joints: (B, T, J, 3) [m].
         target: The truth, of the same shape.
         counts: Frames that count, (B, T).
     """
-    off = six - target
-    change = ((off[:, 1:] - off[:, :-1]) ** 2).sum((-1, -2))
+    off = joints - target
+    change = (off[:, 1:] - off[:, :-1]).norm(dim=-1).mean(-1)
     return mean_of(change, counts[:, 1:] * counts[:, :-1])
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .ablation_rows import numbered
 
-SMOOTH = 0.5               # weight of eq. 4
+SMOOTH = 1.5               # weight of the loss of smoothness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class Row:
 
     parts: tuple[str, ...]         # of `CHOMP_PARTS`
     prior: bool = False            # whether it begins with a prior that was trained before
-    smooth: bool = False           # whether eq. 4 is part of the loss
+    smooth: bool = False           # whether jitter is part of the loss
 
 
 # name of a row in the paper -> its parts. What stands for hidden joints is a learned token in all

@@ -24,7 +24,7 @@ from ..lifting.normalise import LOG_DISTANCE, USUAL_LOG_DISTANCE
 from ..lifting.sequence import Normalised, normalise_sequences
 from ..skeleton import H36M17
 from ..types import Bools, Floats
-from .chomp_losses import Skin, masked_l1, mean_of, misshapen, unsmooth
+from .chomp_losses import Skin, jitter, masked_l1, mean_of, misshapen
 from .corpus import Source
 from .losses import position_errors
 from .mocap.motion import h36m_of
@@ -45,7 +45,7 @@ class Weights:
     joints: float = 1.0
     shape: float = 0.002
     plain: float = 0.05            # within the shape, of the second term of eq. 5
-    smooth: float = 0.0            # of eq. 4
+    smooth: float = 0.0            # of the jitter, in the place of eq. 4
     likelihood: float = 0.03       # of the std, which the paper does not have
 
 
@@ -186,7 +186,7 @@ class ChompTask(_OfPosedFilm):
                 + w.shape * misshapen(betas, batch['betas'], counts, w.plain)
                 + w.likelihood * nll)
         if w.smooth:
-            loss = loss + w.smooth * unsmooth(six, batch['six'], counts)
+            loss = loss + w.smooth * jitter(joints, batch['target'], counts)
         return loss, {'mpjpe_mm': 1e3 * mpjpe.item(), 'pve_mm': 1e3 * around.item(),
                       'turns': off.item(), 'nll': nll.item()}
 
