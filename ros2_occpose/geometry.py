@@ -259,12 +259,20 @@ def rotation_6d(matrix: Floats) -> Floats:
 def matrix_from_6d(six: Floats) -> Floats:
     """The rotation (..., 3, 3) that six numbers (..., 6) come nearest to, as in `rotation_6d`.
 
-    Gram and Schmidt: the first column keeps its direction, the second one its side.
+    Gram and Schmidt: the first column keeps its direction, the second one its side. Columns that
+    have no direction, or both the same, leave rotations to choose from; one of these comes out.
     """
     first, second = six[..., :3], six[..., 3:]
-    x = first / np.maximum(np.linalg.norm(first, axis=-1, keepdims=True), 1e-8)
+    length = np.linalg.norm(first, axis=-1, keepdims=True)
+    x = np.where(length > 1e-12, first / np.maximum(length, 1e-12), (1.0, 0.0, 0.0))
     y = second - (x * second).sum(-1, keepdims=True) * x
-    y = y / np.maximum(np.linalg.norm(y, axis=-1, keepdims=True), 1e-8)
+    length = np.linalg.norm(y, axis=-1, keepdims=True)
+    lost = length <= 1e-9 * np.linalg.norm(second, axis=-1, keepdims=True)
+    if lost.any():
+        aside = np.eye(3)[np.abs(x).argmin(-1)]                # the axis farthest from x
+        y = np.where(lost, aside - (x * aside).sum(-1, keepdims=True) * x, y)
+        length = np.linalg.norm(y, axis=-1, keepdims=True)
+    y = y / length
     return np.stack([x, y, np.cross(x, y)], -1)
 
 

@@ -17,9 +17,10 @@ from ros2_occpose.body.meshes import Meshes, MeshMaker
 from ros2_occpose.body.model import BodyModel
 from ros2_occpose.body.posture import Posture
 from ros2_occpose.body.segments import SEGMENTS, SegmentFit, hip_from_pelvis, segments
+from ros2_occpose.body.turns import about as about_unit
+from ros2_occpose.body.turns import unit
 from ros2_occpose.config import TrajectoryConfig
 from ros2_occpose.errors import ShapeError
-from ros2_occpose.geometry import matrix_from_quat_wxyz
 from ros2_occpose.skeleton import H36M17, SMPL24
 from ros2_occpose.trajectory import load_trajectory
 from ros2_occpose.types import Floats, People, PoseBodies, TrackState
@@ -39,9 +40,7 @@ def body() -> BodyModel:
 
 def about(axis: Floats, angle: Floats) -> Floats:
     """Rotations about axes (..., 3) by angles (...) [rad]."""
-    axis = axis / np.linalg.norm(axis, axis=-1, keepdims=True)
-    half = angle[..., None] / 2
-    return matrix_from_quat_wxyz(np.concatenate([np.cos(half), np.sin(half) * axis], -1))
+    return about_unit(unit(axis), angle)
 
 
 def people_who_move(rng: np.random.Generator, count: int) -> Floats:
@@ -97,8 +96,38 @@ def test_it_turns_with_the_frame_of_the_joints(rng):
     np.testing.assert_allclose(turned[:, 1:], plain[:, 1:], atol=1e-9)
 
 
-def test_joints_in_one_place_give_numbers():
-    assert np.isfinite(Posture(TYPICAL)(np.zeros((2, 17, 3)))).all()
+@pytest.mark.parametrize('bent', ['left_knee', 'right_knee', 'left_elbow', 'right_elbow'])
+@pytest.mark.parametrize('angle', [-0.3, -0.7, -1.5, -2.5])
+def test_limbs_that_bend_backwards_stay_where_they_are(bent: str, angle: float, rng) -> None:
+    """Exactly against the hinge the way to it is half a turn: it leads about the bone."""
+    local = np.tile(np.eye(3), (2, len(SMPL24.joints), 1, 1))
+    local[:, SMPL24.index(bent)] = about(np.array(HINGES[bent], float), np.array(angle))
+    local[1, 0] = about(rng.normal(size=3), np.array(1.3))
+    joints = h36m_joints(local, np.zeros((2, 3)), TYPICAL_OFFSETS)
+    again = h36m_joints(Posture(TYPICAL)(joints), np.zeros((2, 3)), TYPICAL_OFFSETS)
+    assert np.linalg.norm(again - joints, axis=-1).max() < 0.012
+
+
+@pytest.mark.parametrize(('moved', 'onto'), [
+    (H36M17.joints, 'hip'), (('left_hip', 'right_hip'), 'hip'), (('nose',), 'head'),
+    (('left_shoulder', 'right_shoulder'), 'thorax'), (('head',), 'thorax'),
+    (('left_knee',), 'left_hip'), (('right_wrist',), 'right_elbow'), ((), 'hip')])
+def test_joints_that_tell_nothing_give_rotations(moved: tuple[str, ...], onto: str) -> None:
+    still = np.tile(np.eye(3), (len(SMPL24.joints), 1, 1))
+    local = still.copy()
+    local[0] = about(np.array([0.3, 1.0, -0.4]), np.array(2.0))
+    joints = h36m_joints(local, np.zeros(3), TYPICAL_OFFSETS)
+    joints[H36M17.indices(*moved)] = joints[H36M17.index(onto)]
+    found = Posture(TYPICAL)(joints)
+    np.testing.assert_allclose(found @ np.swapaxes(found, -1, -2), still, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.det(found), 1, atol=1e-6)
+    # What is not told follows its neighbour: nothing turns round.
+    if len(moved) < len(H36M17.joints):
+        trunk = SMPL24.indices('pelvis', 'spine1', 'spine3', 'neck', 'head')
+        assert degrees(found, local)[trunk].max() < 30
+
+
+def test_nobody_has_no_posture() -> None:
     assert Posture(TYPICAL)(np.zeros((0, 17, 3))).shape == (0, 24, 3, 3)
 
 

@@ -175,3 +175,16 @@ def test_any_six_numbers_are_a_rotation(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(np.linalg.det(turns), 1)
     np.testing.assert_allclose((turns[..., 0] * six[..., :3]).sum(-1),
                                np.linalg.norm(six[..., :3], axis=-1))
+
+
+@pytest.mark.parametrize('six', [
+    (0, 0, 0, 0, 0, 0), (1, 0, 0, 2, 0, 0), (0.3, 0.4, 0.5, -0.6, -0.8, -1.0), (0, 0, 2, 0, 0, 0),
+    (0, 0, 0, 0, 3, 0), (0, 0, 0, 2, 0, 0), (1e-13, 0, 0, 0, 1e-13, 0)])
+def test_six_numbers_that_say_too_little_are_a_rotation_too(six: tuple[float, ...]) -> None:
+    turn = matrix_from_6d(np.array([six, (1, 0, 0, 0, 0, 1)], float))
+    np.testing.assert_allclose(turn @ np.swapaxes(turn, -1, -2), [np.eye(3)] * 2, atol=1e-9)
+    np.testing.assert_allclose(np.linalg.det(turn), 1)
+    first = np.array(six[:3])
+    if first.any():
+        assert turn[0, :, 0] @ first >= 0
+    np.testing.assert_array_equal(turn[1], [[1, 0, 0], [0, 0, -1], [0, 1, 0]])

@@ -32,6 +32,7 @@ _COLLARS = SMPL24.indices('left_collar', 'right_collar')
 _ENDS = SMPL24.indices('left_ankle', 'right_ankle', 'left_wrist', 'right_wrist',
                        'left_foot', 'right_foot', 'left_hand', 'right_hand')
 _SHARES = np.array([1 / 3, 2 / 3, 0.5])
+_HINT = 1e-6                    # of the neighbour: decides only where the joints tell nothing
 
 
 class Posture:
@@ -98,9 +99,10 @@ class Posture:
 
 
 def _trunk(joints: Floats) -> Floats:
-    """Frames of pelvis, chest and head, (..., 3, 3, 3)."""
+    """Frames of pelvis, chest and head, (..., 3, 3, 3); one that is not told follows the next."""
+    hips, shoulders = (joints[..., left, :] - joints[..., right, :] for left, right in _ACROSS)
     up = joints[..., _THORAX, :] - joints[..., _HIP, :]
-    neck = joints[..., _HEAD, :] - joints[..., _THORAX, :]
-    across = [joints[..., left, :] - joints[..., right, :] for left, right in _ACROSS]
+    neck = joints[..., _HEAD, :] - joints[..., _THORAX, :] + _HINT * up
     aside = cross(neck, joints[..., _NOSE, :] - joints[..., _THORAX, :])
-    return frame(np.stack([*across, aside], -2), np.stack([up, up, neck], -2))
+    left = [hips + _HINT * shoulders, shoulders + _HINT * hips, aside + _HINT * shoulders]
+    return frame(np.stack(left, -2), np.stack([up, up, neck], -2))

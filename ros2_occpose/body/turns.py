@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry import matrix_from_quat_wxyz, quat_wxyz_from_matrix
+from ..geometry import matrix_from_6d, matrix_from_quat_wxyz, quat_wxyz_from_matrix
 from ..skeleton import SMPL24
 from ..types import Floats
 
@@ -28,9 +28,7 @@ def cross(a: Floats, b: Floats) -> Floats:
 
 def frame(left: Floats, up: Floats) -> Floats:
     """Rotations (..., 3, 3) whose columns are left, about up, forward."""
-    x = unit(left)
-    z = unit(cross(x, up))
-    return np.stack([x, cross(z, x), z], -1)
+    return matrix_from_6d(np.concatenate([left, up], -1))
 
 
 def local_of(turns: Floats) -> Floats:
@@ -65,6 +63,12 @@ def swing(start: Floats, end: Floats) -> Floats:
     return matrix_from_quat_wxyz(quat)
 
 
+def about(axis: Floats, angle: Floats) -> Floats:
+    """Rotations (..., 3, 3) about unit vectors (..., 3) by angles (...) [rad]."""
+    half = angle[..., None] / 2
+    return matrix_from_quat_wxyz(np.concatenate([np.cos(half), np.sin(half) * axis], -1))
+
+
 def limb_turns(carrier: Floats, rest: tuple[Floats, Floats], bones: tuple[Floats, Floats],
                hinge: Floats) -> tuple[Floats, Floats]:
     """Turns (..., 3, 3) of the two bones of arms or legs.
@@ -86,7 +90,8 @@ def limb_turns(carrier: Floats, rest: tuple[Floats, Floats], bones: tuple[Floats
     axis = sure * bend + (1 - sure) * _LOOSE * loose
     axis = axis - (axis * along).sum(-1, keepdims=True) * along
     loose = loose - (loose * along).sum(-1, keepdims=True) * along
-    first = swing(loose, axis) @ turn
+    twist = np.arctan2((cross(loose, axis) * along).sum(-1), (loose * axis).sum(-1))
+    first = about(along, twist) @ turn
     return first, swing(_moved(first, rest[1]), bones[1]) @ first
 
 
