@@ -18,6 +18,7 @@ EXTRAS = {
     'evaluate': ['motmetrics>=1.4', 'matplotlib>=3.8'],
     'synth': ['moderngl>=5.10'],
     'train': ['torch>=2.4', 'onnx>=1.16', 'onnxscript>=0.5'],
+    'smplx': ['smplx>=0.1.28', 'torch>=2.4'],    # to compare bodies with; not for commercial use
     'dev': ['pytest>=8,<9', 'pytest-timeout>=2.3', 'ruff', 'mypy>=1.11', 'types-PyYAML'],
 }
 EXTRAS['run'] = [name for extra in ('onnx', 'bag', 'plot', 'convert') for name in EXTRAS[extra]]

@@ -3,6 +3,7 @@ import pickle
 import sys
 import time
 from dataclasses import replace
+from io import BytesIO
 from types import SimpleNamespace
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_torch_equals_numpy(body, bent, rng):
 
 def test_smplx_gives_the_same(body, bent, rng):
     torch = pytest.importorskip('torch')
-    smplx = pytest.importorskip('smplx', reason='needs smplx: pip install smplx')
+    smplx = pytest.importorskip('smplx', reason='needs smplx: pip install ros2_occpose[smplx]')
     from smplx.utils import Struct
     from smplx.vertex_ids import vertex_ids
 
@@ -66,12 +67,7 @@ def test_smplx_gives_the_same(body, bent, rng):
 
     for model in (body, bent):
         betas, rotations, _ = people(rng, 2)
-        corrections = model.corrections
-        if not corrections.shape[2]:
-            corrections = np.zeros((len(model.template), 3, 207), np.float32)
-        struct = Struct(v_template=model.template, shapedirs=model.shapes, posedirs=corrections,
-                        J_regressor=model.regressor, weights=model.weights, f=model.faces,
-                        kintree_table=np.stack([SMPL24.parents, np.arange(24)]))
+        struct = Struct(**np.load(BytesIO(model.to_bytes()), allow_pickle=False))
         theirs = smplx.SMPL('', data_struct=struct, batch_size=2,
                             vertex_ids=dict.fromkeys(vertex_ids['smplh'], 0))
         turns = torch.as_tensor(rotations, dtype=torch.float32)
@@ -147,6 +143,20 @@ def test_the_first_shapes_mean_what_they_say(body):
             == pytest.approx(1.03, abs=0.005))
 
 
+def test_girths_change_what_they_say():
+    """Tubes of the Cylinder Man: those of the trunk leave head, arms and legs alone."""
+    body = cylinder_model()
+    carrier = body.weights.argmax(1)
+    moved = {name: np.linalg.norm(body.shapes[..., body.meaning.index(name)], axis=1) > 1e-9
+             for name in ('girth of the trunk', 'girth of the limbs', 'head')}
+    for joint in ('head', 'left_elbow', 'right_hip', 'left_ankle'):
+        assert not moved['girth of the trunk'][carrier == SMPL24.index(joint)].any(), joint
+    for joint in ('pelvis', 'spine2', 'left_collar'):
+        assert moved['girth of the trunk'][carrier == SMPL24.index(joint)].all(), joint
+    assert not moved['girth of the limbs'][carrier == SMPL24.index('head')].any()
+    assert not (moved['head'] & (moved['girth of the trunk'] | moved['girth of the limbs'])).any()
+
+
 def test_other_joint_sets_follow(body, rng):
     found = body(*people(rng, 2))
     assert found.coco17.shape == (2, 17, 3)
@@ -158,6 +168,36 @@ def test_other_joint_sets_follow(body, rng):
     np.testing.assert_allclose(found.lsp14[:, LSP14.indices(*shared)],
                                found.coco17[:, COCO17.indices(*shared)], atol=1e-6)
     assert conversion(COCO17, LSP14)[LSP14.index('neck')].sum() == pytest.approx(1)
+
+
+def test_faces_look_outside(body):
+    """In any posture that people take, most of the skin; the volume is that of a person."""
+    a, b, c = (body.template[body.faces[:, corner]].astype(float) for corner in range(3))
+    across = np.cross(b - a, c - a)
+    assert 0.04 < (a * across).sum() / 6 < 0.12                            # [m^3]
+    bones = body.regressor @ body.template
+    nearest = np.linalg.norm((a + b + c)[:, None] / 3 - bones, axis=-1).argmin(1)
+    outwards = (a + b + c) / 3 - bones[nearest]
+    assert ((across * outwards).sum(1) > 0).mean() > 0.75
+
+
+@pytest.mark.parametrize('many', [(), (0,), (2,), (2, 3), (0, 4)])
+def test_any_number_of_people(body, many):
+    found = body(np.zeros(10), np.tile(REST, (*many, 1, 1, 1)), np.zeros(3))
+    assert found.vertices.shape == (*many, len(body.template), 3)
+    assert found.joints.shape == (*many, 24, 3)
+    assert found.lsp14.shape == (*many, 14, 3)
+
+
+@pytest.mark.parametrize(('betas', 'rotations', 'root', 'message'), [
+    ((16,), (24, 3, 3), (3,), 'at most 10 shape parameters of cylinder, got 16'),
+    ((10,), (24, 3), (3,), r'rotations must have shape \(24, 3, 3\), got \(24, 3\)'),
+    ((10,), (2, 23, 3, 3), (3,), r'got \(2, 23, 3, 3\)'),
+    ((3, 10), (2, 24, 3, 3), (3,), r'betas of shape \(2, 10\), .* got \(3, 10\)'),
+    ((10,), (2, 24, 3, 3), (3, 3), r'root of shape \(2, 3\), .* got \(3, 3\)')])
+def test_what_does_not_fit_is_named(betas, rotations, root, message):
+    with pytest.raises(ShapeError, match=message):
+        cylinder_model()(np.zeros(betas), np.zeros(rotations), np.zeros(root))
 
 
 def test_without_points_of_its_own_a_body_has_the_marks(rng):
@@ -267,13 +307,26 @@ def test_files_that_are_none_say_what_to_do(tmp_path):
         load_body(str(path))
     with pytest.raises(ConfigError, match='auto, human, cylinder or the path'):
         load_body('nobody')
-    evil = tmp_path / 'SMPL_NEUTRAL.pkl'
-    evil.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / 'run').encode() + b"'\ntR.")
-    with pytest.raises(ModelError, match=r'asks for .*system, which could run code'):
-        load_body(str(evil))
+    for name in ('SMPL_NEUTRAL.pkl', 'SMPL_NEUTRAL.PKL', 'SMPL_NEUTRAL'):
+        evil = tmp_path / name
+        evil.write_bytes(b"cos\nsystem\n(S'touch " + str(tmp_path / 'run').encode() + b"'\ntR.")
+        with pytest.raises(ModelError, match=r'asks for .*system, which could run code'):
+            load_body(str(evil))
     assert not (tmp_path / 'run').exists()
     with pytest.raises(ShapeError, match='207 numbers'):
         replace(cylinder_model(), corrections=np.zeros((4590, 3, 5)))
+
+
+@pytest.mark.parametrize(('key', 'value', 'message'), [
+    ('v_template', np.nan, 'finite numbers in v_template'), ('weights', np.inf, 'in weights'),
+    ('f', 4590, 'faces of 4590 vertices'), ('f', -1, 'got vertices -1 to 4589')])
+def test_damaged_files_are_refused(tmp_path, key, value, message):
+    path = tmp_path / 'body.npz'
+    arrays = dict(np.load(BytesIO(cylinder_model().to_bytes())))
+    arrays[key][0, 0] = value
+    np.savez(path, **arrays)
+    with pytest.raises(ModelError, match=message):
+        load_body(str(path))
 
 
 def test_a_body_that_is_there_is_all_that_is_needed(tmp_path, monkeypatch, bent):

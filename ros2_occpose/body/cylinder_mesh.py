@@ -64,6 +64,7 @@ def _tubes() -> list[_Tube]:
 
 
 _TUBES = tuple(_tubes())
+_TRUNK = SMPL24.indices('pelvis', 'spine1', 'left_collar', 'right_collar')     # begin its tubes
 _LIMBS = SMPL24.indices(*(f'{side}_{joint}' for side in ('left', 'right') for joint in (
     'hip', 'knee', 'ankle', 'foot', 'shoulder', 'elbow', 'wrist', 'hand')))
 _BONES = {'legs': 0.03, 'arms': 0.03, 'shoulders': 0.06, 'trunk': 0.03, 'feet': 0.05, 'neck': 0.1}
@@ -95,13 +96,12 @@ def cylinder_model() -> BodyModel:
     """The Cylinder Man in the format of SMPL."""
     man = cylinder_character()
     skin, joints, weights = man.rest_vertices, man.rest_joints, man.weights
-    limbs = np.isin(man.bones[:, 0], _LIMBS)
-    head = man.bones[:, 0] == SMPL24.index('head')
+    trunk, limbs, head = (np.isin(man.bones[:, 0], joints)[:, None] for joints in (
+        _TRUNK, _LIMBS, SMPL24.index('head')))
     centre = joints[SMPL24.index('head')]
     still = np.zeros_like(joints)
-    changes = [(0.04 * skin, 0.04 * joints), (0.015 * man.rest_normals * ~limbs[:, None], still),
-               (0.006 * man.rest_normals * limbs[:, None], still),
-               (0.05 * (skin - centre) * head[:, None], still)]
+    changes = [(0.04 * skin, 0.04 * joints), (0.015 * man.rest_normals * trunk, still),
+               (0.006 * man.rest_normals * limbs, still), (0.05 * (skin - centre) * head, still)]
     changes += [stretched(skin, joints, weights, name, share) for name, share in _BONES.items()]
     vertices, places = (np.stack([rest, *moved], -1) for rest, moved in
                         zip((skin, joints), zip(*changes)))

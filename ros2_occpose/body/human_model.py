@@ -14,7 +14,7 @@ from .model import BodyModel
 from .shaping import regressor_of, stretched
 
 VERTICES = 6_900
-# A unit of each shape parameter is about one standard deviation among adults.
+# What a unit of each shape parameter changes is measured in docs/bodies.md.
 _PROPERTIES: dict[str, tuple[dict[str, float], dict[str, float], float]] = {
     # meaning: phenotypes at two ends, and how many units these are apart
     'weight': ({'weight': 0.33}, {'weight': 0.67}, 2.0),

@@ -44,7 +44,7 @@ def load_body(name: str, *, fetch: bool = True) -> BodyModel:
     if not path.is_file():
         raise ConfigError(f'Expected one of {", ".join(BODIES)} or the path of an .npz or .pkl '
                           f'file in the format of SMPL, got {name!r}.')
-    return read_pickle(path) if path.suffix == '.pkl' else read_model(path)
+    return read_model(path) if path.suffix.lower() == '.npz' else read_pickle(path)
 
 
 def described(body: BodyModel, name: str) -> str:

@@ -7,6 +7,7 @@ same in torch; `load.py` knows which bodies there are.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from ..types import Floats, Ints, require_shape
 from .kinematics import BODY, body_points, forward, h36m_of, lsp_of
 
 _JOINTS = len(SMPL24.joints)
+_TURNS = 9 * (_JOINTS - 1)         # numbers of posture on which corrections depend
 _KEYS = {'v_template': 'template', 'shapedirs': 'shapes', 'posedirs': 'corrections',
          'J_regressor': 'regressor', 'weights': 'weights', 'f': 'faces'}
 _READ = {*_KEYS, 'kintree_table', 'points', 'meaning', 'name'}
@@ -78,9 +80,12 @@ class BodyModel:
         require_shape('weights', self.weights, count, _JOINTS)
         require_shape('faces', self.faces, None, 3)
         require_shape('points', self.points, len(BODY), count)
-        if self.corrections.shape[2] not in (0, 9 * (_JOINTS - 1)):
-            raise ShapeError(f'Expected corrections for 207 numbers of posture, or none, got '
+        if self.corrections.shape[2] not in (0, _TURNS):
+            raise ShapeError(f'Expected corrections for {_TURNS} numbers of posture, or none, got '
                              f'{self.corrections.shape[2]}.')
+        if self.faces.size and not 0 <= self.faces.min() <= self.faces.max() < count:
+            raise ShapeError(f'Expected faces of {count} vertices, got vertices '
+                             f'{self.faces.min()} to {self.faces.max()}.')
 
     def __call__(self, betas: Floats, rotations: Floats, root: Floats) -> Bodies:
         """People of some shapes in some postures.
@@ -89,17 +94,26 @@ class BodyModel:
             betas: Shape parameters, (..., S); fewer than S: the others are 0.
             rotations: Of each joint in its parent's axes, (..., 24, 3, 3).
             root: Position of the pelvis, (..., 3) [m].
+
+        Raises:
+            ShapeError: Turns of another number of joints, more shape parameters than there are, or
+                arrays of different numbers of people.
         """
-        many = np.asarray(rotations).shape[:-3]
-        turns = np.asarray(rotations, np.float32).reshape(-1, _JOINTS, 3, 3)
+        turns = np.asarray(rotations, np.float32)
+        many = turns.shape[:-3]
+        require_shape('rotations', turns, *many, _JOINTS, 3, 3)
+        known = np.shape(betas)[-1]
+        if known > len(self.meaning):
+            raise ShapeError(f'Expected at most {len(self.meaning)} shape parameters of '
+                             f'{self.name}, got {known}.')
+        turns = turns.reshape(-1, _JOINTS, 3, 3)
         shape = np.zeros((len(turns), len(self.meaning)), np.float32)
-        given = np.broadcast_to(betas, (*many, np.shape(betas)[-1])).reshape(len(turns), -1)
-        shape[:, :given.shape[1]] = given
-        centre = np.broadcast_to(root, (*many, 3)).reshape(-1, 3)
+        shape[:, :known] = _of_each('betas', betas, many, known)
+        centre = _of_each('root', root, many, 3)
         people = [self._one(*each) for each in zip(self._at_rest(shape, turns), turns, centre)]
-        return Bodies(**{name: np.stack([getattr(each, name) for each in people]
-                                        ).reshape(*many, -1, 3)
-                         for name in ('vertices', 'joints', 'body')})
+        sizes = {'vertices': len(self.template), 'joints': _JOINTS, 'body': len(BODY)}
+        return Bodies(**{name: np.reshape([getattr(each, name) for each in people],
+                                          (*many, size, 3)) for name, size in sizes.items()})
 
     def rest(self, betas: Floats) -> tuple[Floats, Floats]:
         """Vertices (V, 3) and joints (24, 3) [m] of a shape (S,), arms out."""
@@ -116,7 +130,7 @@ class BodyModel:
     def _at_rest(self, betas: Floats, rotations: Floats) -> Iterator[tuple[Floats, Floats]]:
         """Of each person: the skin with its corrections (3, V), and joints (24, 3), arms out."""
         template, shapes, corrections = self._columns
-        change = (rotations[:, 1:] - np.eye(3, dtype=np.float32)).reshape(len(rotations), -1)
+        change = (rotations[:, 1:] - np.eye(3, dtype=np.float32)).reshape(-1, _TURNS)
         corrected = (corrections @ change.T).T if self.corrections.shape[2] else None
         for row, joints in enumerate(self.rest_joints(betas)):
             vertices = template + shapes @ betas[row]
@@ -158,8 +172,10 @@ class BodyModel:
         return np.ascontiguousarray(self.weights.T, np.float32)                # (24, V)
 
     def to_bytes(self) -> bytes:
-        """The content of a file in the format of SMPL, which `smplx` reads too."""
+        """The content of a file in the format of SMPL: what `smplx.SMPL` takes, and more."""
         arrays = {key: getattr(self, name) for key, name in _KEYS.items()}
+        if not self.corrections.shape[2]:                # smplx wants some
+            arrays['posedirs'] = np.zeros((*self.template.shape, _TURNS), np.float32)
         parents = np.array(SMPL24.parents)
         arrays |= {'kintree_table': np.stack([parents, np.arange(_JOINTS)]),
                    'points': self.points, 'meaning': np.array(self.meaning),
@@ -167,6 +183,15 @@ class BodyModel:
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)
         return file.getvalue()
+
+
+def _of_each(name: str, values: Floats, many: tuple[int, ...], width: int) -> Floats:
+    """Values (N, width) of N people, given for each of them, (*many, width), or for all."""
+    try:
+        return np.broadcast_to(values, (*many, width)).reshape(math.prod(many), width)
+    except ValueError as error:
+        raise ShapeError(f'Expected {name} of shape {(*many, width)}, as there are turns, got '
+                         f'{np.shape(values)}.') from error
 
 
 def read_model(path: Path) -> BodyModel:
@@ -203,16 +228,22 @@ def model_of(arrays: dict[str, Floats], name: str) -> BodyModel:
 
     Raises:
         KeyError: An array is missing.
+        ValueError: Numbers that are not finite.
         ShapeError: Arrays that do not fit together, or another tree.
     """
     arrays = _with_24_joints(arrays)
+    for key in sorted(_KEYS.keys() & arrays.keys()):
+        if not np.isfinite(arrays[key]).all():
+            raise ValueError(f'expected finite numbers in {key}')
     template = arrays['v_template'].astype(np.float32)
     shapes = arrays['shapedirs'][..., :10].astype(np.float32)
-    nothing = np.zeros((len(template), 3, 0), np.float32)
+    corrections = arrays.get('posedirs', np.zeros(0))
+    if not corrections.any():
+        corrections = np.zeros((len(template), 3, 0))
     meaning = arrays.get('meaning', np.array([f'shape_{n}' for n in range(shapes.shape[2])]))
     return BodyModel(
         name=str(arrays.get('name', name)), template=template, shapes=shapes,
-        corrections=arrays.get('posedirs', nothing).astype(np.float32),
+        corrections=corrections.astype(np.float32),
         regressor=arrays['J_regressor'].astype(np.float32),
         weights=arrays['weights'].astype(np.float32), faces=arrays['f'].astype(np.int32),
         points=arrays.get('points', np.zeros((len(BODY), len(template)))).astype(np.float32),
