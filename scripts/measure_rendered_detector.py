@@ -20,12 +20,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from box_and_crop import BoxAndCrop
 from labelled_people import Person, real_people
 from measure_detector import FOUND, detector
 from rendered_stills import rendered_still
 from scipy.optimize import linear_sum_assignment
 
+from ros2_occpose.config import DetectionConfig
 from ros2_occpose.detection.duplicates import keypoint_similarity
 from ros2_occpose.synth.characters import characters
 from ros2_occpose.synth.gl import renderer_name
@@ -117,11 +117,12 @@ def _bins() -> list[tuple[float, float]]:
 
 def finders(weights: Path) -> dict[str, Find]:
     """The detectors that are compared; the last one is told where people are."""
-    default, two = detector(), BoxAndCrop(weights)
+    default = detector()
+    two = detector(DetectionConfig(detector='rtmdet_tinypose', max_people=64), weights)
 
     def crops_only(image: Image, people: list[Person]) -> Detections:
         boxes = np.array([person.box_px for person in people]).reshape(-1, 4)
-        points, scores = two.crops(image, boxes)
+        points, scores = two.keypoints(image, boxes)
         return Detections(boxes_px=boxes, keypoints_px=points, scores=scores,
                           score=np.ones(len(boxes)))
 

@@ -13,7 +13,7 @@ from ros2_occpose.detection.duplicates import keypoint_similarity, without_dupli
 from ros2_occpose.detection.masking import cover
 from ros2_occpose.detection.regions import crop, to_crop, to_image
 from ros2_occpose.detection.tiles import TileOrder, tile_grid
-from ros2_occpose.errors import ConfigError, ModelError
+from ros2_occpose.errors import ModelError
 from ros2_occpose.inference import open_model
 from ros2_occpose.types import Detector
 
@@ -95,11 +95,6 @@ def test_known_people_are_painted_over_and_nothing_else():
     cover(pixels, tile, person[None], np.array([120.0]))
     assert (pixels[:, :110] == 127).any()
     assert (pixels[:, 130:] == 255).all()
-
-
-def test_an_unknown_detector_is_an_error_that_names_the_known():
-    with pytest.raises(ConfigError, match='expected blazepose'):
-        load_detector(DetectionConfig(detector='nobody'), lambda name: open_model(name))
 
 
 @pytest.mark.parametrize('shape', [(480, 640, 3), (8, 8, 3), (33, 700, 3)])

@@ -182,6 +182,15 @@ def test_a_session_describes_itself(tensorrt: ModuleType, path: Path) -> None:
     assert fake.BUILT == [True]
 
 
+def test_lengths_that_depend_on_the_image_are_refused(tensorrt: ModuleType, path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    known = fake.Context.get_tensor_shape
+    monkeypatch.setattr(fake.Context, 'get_tensor_shape', lambda self, name: (
+        [-1, 5] if name == 'more' else known(self, name)))
+    with pytest.raises(ModelError, match='length of its output more depends on what is in the'):
+        tensorrt.TensorrtSession(path)
+
+
 def test_a_long_build_gives_signs_of_life(tensorrt: ModuleType, path: Path,
                                           monkeypatch: pytest.MonkeyPatch,
                                           caplog: pytest.LogCaptureFixture) -> None:

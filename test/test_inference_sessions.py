@@ -145,6 +145,9 @@ def test_half_keeps_inputs_and_outputs(tmp_path: Path, session: Session) -> None
      'device tensorrt was asked for, but detection runs on onnxruntime cuda and lifting runs on '
      'onnxruntime cpu'),
     ('cuda', False, {'detection': 'onnxruntime cpu'}, 'device cuda was asked for, but detection'),
+    ('tensorrt', True, {'detection': 'onnxruntime cpu and tensorrt 10.3'},
+     'device tensorrt was asked for, but detection runs on onnxruntime cpu and tensorrt 10.3;'),
+    ('auto', True, {'detection': 'onnxruntime cpu and tensorrt 10.3'}, 'There is a GPU, but det'),
 ])
 def test_a_fallback_is_never_silent(device, gpu, backends, said, monkeypatch):
     monkeypatch.setattr(load, 'find_device', lambda: Device('GPU', (8, 7)) if gpu else None)

@@ -11,7 +11,6 @@ from ros2_occpose.body.cylinder_mesh import cylinder_character
 from ros2_occpose.types import Detections
 
 sys.path.insert(0, str(ROOT / 'scripts'))
-from box_and_crop import _peaks
 from labelled_people import Person, real_people
 from measure_rendered_detector import ANNOTATORS, BINS_PX, Tally, marked_by_people
 from rendered_stills import SIZE, rendered_still
@@ -65,16 +64,6 @@ def test_annotators_are_as_far_off_as_coco_says(rng):
     marked = np.stack([marked_by_people(somebody, rng) for _ in range(4000)])
     off = np.sqrt(((marked - somebody.keypoints_px) ** 2).sum(-1).mean(0))
     assert off == pytest.approx(ANNOTATORS * np.sqrt(somebody.area_px), rel=0.06)
-
-
-def test_peaks_move_a_quarter_to_the_higher_neighbour():
-    maps = np.zeros((2, 6, 5))
-    maps[0, 2, 3], maps[0, 2, 4], maps[0, 1, 3] = 1.0, 0.5, 0.2
-    maps[1, 5, 0] = 0.7
-    at, scores = _peaks(maps)
-    assert at[0] == pytest.approx((3.25, 1.75))
-    assert np.abs(at[1] - (0, 5)).max() <= 0.25
-    assert scores == pytest.approx((1.0, 0.7))
 
 
 @needs_renderer

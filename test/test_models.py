@@ -180,6 +180,53 @@ def test_files_that_somebody_brings(declared: Path, cache: Path) -> None:
     assert open_model('own', device='cpu').backend == 'onnxruntime cpu'
 
 
+def own_entries(cache: Path, content: dict) -> None:
+    cache.mkdir(exist_ok=True)
+    (cache / 'models.yaml').write_text(yaml.safe_dump(content))
+
+
+def test_entries_that_somebody_brings(cache: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / 'elsewhere.onnx'
+    elsewhere.write_bytes(
+        convert(read_graph(small_file()[0]), outputs={'result': 'scores'}, metadata=METADATA))
+    entry = {'kind': 'part', 'licence': 'MIT', 'file': str(elsewhere)}
+    own_entries(cache, {
+        'mine': {'kind': 'detector', 'licence': 'MIT',
+                 'parts': {'a': 'blazepose_detector', 'b': 'small'}},
+        'small': entry, 'checked': {**entry, 'sha256': '0' * 64},
+        'fixed': {**entry, 'inputs': {'image': [3, 2, 2, 3]}}})
+    entries = registry.models()
+    assert entries.keys() > registry.read_models(ROOT / 'models' / 'models.yaml').keys()
+    assert [e.name for e in registry.with_parts(entries['mine'])] == ['blazepose_detector',
+                                                                     'small']
+    for name in ('small', 'fixed'):         # what the file leaves open may be chosen
+        assert open_model(name, device='cpu').backend == 'onnxruntime cpu'
+    with pytest.raises(ModelError, match='is damaged or of another version'):
+        open_model('checked', device='cpu')
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    ({'gated': {'kind': 'lifter', 'licence': 'MIT', 'file': 'a.onnx'}},
+     r'cache.models\.yaml: gated comes with this package; choose another name'),
+    ({'mine': {'kind': 'detector', 'licence': 'MIT', 'parts': {'a': 'gone'}}},
+     "mine has the part 'gone', which is no entry"),
+    ({'mine': {'kind': 'detector', 'licence': 'MIT', 'file': 'a', 'settings': 'yes'}},
+     "mine expects settings to be a mapping, got 'yes'"),
+    ({'mine': {'kind': 'detector', 'file': 'a.onnx'}}, "'mine' is not as it must be: .*licence"),
+])
+def test_wrong_entries_that_somebody_brings(cache: Path, content: dict, message: str) -> None:
+    own_entries(cache, content)
+    with pytest.raises(ModelError, match=message):
+        registry.models()
+
+
+def test_entries_to_copy_are_as_they_must_be(cache: Path) -> None:
+    cache.mkdir()
+    shutil.copy(ROOT / 'models' / 'detectors.yaml', cache / 'models.yaml')
+    for entry in registry.models().values():
+        assert entry.kind != 'detector' or entry.family, entry.name
+
+
 # --- checksums
 
 
@@ -321,6 +368,14 @@ def test_build_engine_without_a_gpu(declared: Path, wheel: Path) -> None:
     fetch([registry.find_entry('small_part')], wheel)
     with pytest.raises(ModelError, match='No TensorRT engine can be built here: '):
         occpose_models('build-engine', 'finder')
+
+
+def test_own_files_are_listed_and_not_checked(cache: Path, capsys: pytest.CaptureFixture) -> None:
+    own_entries(cache, {'mine': {'kind': 'part', 'licence': 'MIT', 'file': 'mine.onnx'}})
+    (cache / 'mine.onnx').write_bytes(b'whatever')
+    occpose_models('list')
+    line, = (row for row in capsys.readouterr().out.splitlines() if row.startswith('mine '))
+    assert re.split('  +', line)[1:] == ['part', 'MIT', 'yes', '-', str(cache / 'mine.onnx')]
 
 
 def test_listing_needs_no_runtime(declared: Path) -> None:

@@ -72,6 +72,8 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     path = find_file(entry)
     if path is None:
         return *about, 'no', '-', entry.cure
+    if entry.sha256 is None:
+        return *about, 'yes', '-', str(path)
     if not is_intact(entry, path, thorough=True):
         return *about, 'yes', 'WRONG', f'{path}; to repair, {entry.cure}'
     return *about, 'yes', 'ok', str(path)

@@ -58,6 +58,21 @@ def without_duplicates(keypoints_px: Floats, boxes_px: Floats, regions: Floats,
     return np.array(kept, dtype=np.intp)
 
 
+def without_overlap(boxes_px: Floats, score: Floats, overlap: float) -> NDArray[np.intp]:
+    """Which boxes (N, 4) stay when each removes worse ones it covers: indices, best score first.
+
+    Args:
+        boxes_px: (N, 4).
+        score: (N,).
+        overlap: Intersection over union above which two boxes are one.
+    """
+    rest, kept = np.argsort(-score, kind='stable'), []
+    while len(rest):
+        kept.append(rest[0])
+        rest = rest[1:][iou(boxes_px[rest[:1]], boxes_px[rest[1:]])[0] <= overlap]
+    return np.array(kept, dtype=np.intp)
+
+
 def same_place(a: Floats, b: Floats) -> NDArray[np.bool_]:
     """Whether regions (N, 4) and (M, 4) must show the same person, (N, M)."""
     apart = np.linalg.norm(a[:, None, :2] - b[None, :, :2], axis=-1)

@@ -106,8 +106,8 @@ def shortfall(device: str, backends: Mapping[str, str]) -> str:
     slow = [
         f'{stage} runs on {backend}'
         for stage, backend in backends.items()
-        if (device in _ORDER and device not in backend)
-        or (idle_gpu and backend.endswith('cpu'))
+        if (device in _ORDER and any(device not in part for part in backend.split(' and ')))
+        or (idle_gpu and 'cpu' in backend)
     ]
     if not slow:
         return ''
@@ -186,16 +186,18 @@ def _require_gpu() -> None:
 
 
 def _check_inputs(entry: ModelEntry, session: Session) -> None:
-    """Raise `ModelError` unless the file takes what is declared; open lengths fit any."""
+    """Raise `ModelError` unless the file takes what is declared; its open lengths fit any."""
 
-    def fixed(inputs: dict[str, Shape]) -> dict[str, tuple[int | None, ...]]:
-        return {
-            name: tuple(n if isinstance(n, int) else None for n in shape)
-            for name, shape in inputs.items()
-        }
+    def fits(declared: Shape, takes: Shape) -> bool:
+        return len(declared) == len(takes) and all(
+            isinstance(n, str) or n == d for d, n in zip(declared, takes, strict=True)
+        )
 
-    if entry.inputs and fixed(dict(entry.inputs)) != fixed(dict(session.inputs)):
+    declared, takes = dict(entry.inputs), dict(session.inputs)
+    if declared and (
+        declared.keys() != takes.keys() or not all(fits(declared[n], takes[n]) for n in takes)
+    ):
         raise ModelError(
-            f'{entry.file} takes {dict(session.inputs)}, but models.yaml declares '
-            f'{dict(entry.inputs)} for {entry.name}; one of the two is of another version.'
+            f'{entry.file} takes {takes}, but models.yaml declares '
+            f'{declared} for {entry.name}; one of the two is of another version.'
         )

@@ -36,7 +36,9 @@ class ModelEntry:
     kind: str
     licence: str
     file: str | None = None
-    sha256: str | None = None
+    sha256: str | None = None  # None only in entries of your own: not checked
+    family: str | None = None  # of a detector: what runs it
+    settings: Mapping[str, Any] = field(default_factory=dict)  # read by what runs it
     inputs: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     skeleton: str | None = None
     parts: Mapping[str, str] = field(default_factory=dict)  # role -> name of an entry
@@ -54,16 +56,38 @@ class ModelEntry:
 
 
 def models() -> dict[str, ModelEntry]:
-    """Name -> entry of models/models.yaml.
+    """Name -> entry of models/models.yaml, and of your own file where there is one.
 
     Raises:
-        ModelError: The file is missing or not as it must be.
+        ModelError: A file is missing or not as it must be.
     """
-    return read_models(resource('models', 'models.yaml'))
+    shipped = read_models(resource('models', 'models.yaml'))
+    return with_own(shipped, own_models()) if own_models().exists() else shipped
 
 
-def read_models(path: Path) -> dict[str, ModelEntry]:
-    """Name -> entry of a file of this form."""
+def own_models() -> Path:
+    """Where entries of your own are looked for: models.yaml in the cache, beside the files."""
+    return cache_folder() / 'models.yaml'
+
+
+def with_own(shipped: Mapping[str, ModelEntry], path: Path) -> dict[str, ModelEntry]:
+    """Shipped entries and those of a file of your own, whose parts may be shipped ones.
+
+    Raises:
+        ModelError: The file is not as it must be, or has an entry of a shipped one's name.
+    """
+    own = read_models(path, shipped)
+    if taken := shipped.keys() & own.keys():
+        raise ModelError(
+            f'{path}: {", ".join(sorted(taken))} comes with this package; choose another name.'
+        )
+    return {**shipped, **own}
+
+
+def read_models(
+    path: Path, shipped: Mapping[str, ModelEntry] | None = None
+) -> dict[str, ModelEntry]:
+    """Name -> entry of a file of this form; beside `shipped` ones checksums may be left out."""
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
@@ -75,8 +99,10 @@ def read_models(path: Path) -> dict[str, ModelEntry]:
     entries = {name: _entry(path, name, values) for name, values in content.items()}
     for entry in entries.values():
         for part in entry.parts.values():
-            if part not in entries:
+            if part not in {*entries, *(shipped or {})}:
                 raise ModelError(f'{path}: {entry.name} has the part {part!r}, which is no entry.')
+        if entry.file and not entry.sha256 and shipped is None:
+            raise ModelError(f'{path}: {entry.name} needs either file and sha256, or parts.')
     return entries
 
 
@@ -99,7 +125,11 @@ def _entry(path: Path, name: str, values: Any) -> ModelEntry:
         raise ModelError(
             f'{path}: {name} expects a doubt between 0 and 1, got {entry.doubt!r}.'
         )
-    if bool(entry.file) == bool(entry.parts) or bool(entry.file) != bool(entry.sha256):
+    if not isinstance(entry.settings, dict):
+        raise ModelError(
+            f'{path}: {name} expects settings to be a mapping, got {entry.settings!r}.'
+        )
+    if bool(entry.file) == bool(entry.parts) or (entry.sha256 and not entry.file):
         raise ModelError(f'{path}: {name} needs either file and sha256, or parts.')
     return entry
 
@@ -156,7 +186,12 @@ def find_file(entry: ModelEntry) -> Path | None:
 
 
 def is_intact(entry: ModelEntry, path: Path, *, thorough: bool = False) -> bool:
-    """Whether a file has the declared checksum; `thorough`: do not trust an earlier check."""
+    """Whether a file has the declared checksum; `thorough`: do not trust an earlier check.
+
+    A file of your own without a declared one always has.
+    """
+    if entry.sha256 is None:
+        return True
     return (sha256(path) if thorough else remembered_sha256(path)) == entry.sha256
 
 

@@ -124,6 +124,7 @@ class _Run:
         stream.wait()
         for name, shape in shapes.items():
             self._context.set_input_shape(name, shape)
+        _require_known_lengths(engine, self._context)
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
         self._memory = {
             name: Memory(
@@ -164,6 +165,17 @@ class _Run:
             name: (host if name in self._shared else host[:number]).copy()
             for name, host in hosts.items()
         }
+
+
+def _require_known_lengths(engine: TrtObject, context: TrtObject) -> None:
+    """Raise `ModelError` where the length of an output depends on what is in the image."""
+    for name in (engine.get_tensor_name(i) for i in range(engine.num_io_tensors)):
+        if any(length < 0 for length in context.get_tensor_shape(name)):
+            raise ModelError(
+                f'the length of its output {name} depends on what is in the image; expected '
+                'fixed lengths: take a file without suppression of boxes inside '
+                '(docs/detectors.md).'
+            )
 
 
 def build_engine(path: Path, *, half: bool = False) -> Path:
