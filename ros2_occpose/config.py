@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from .errors import ConfigError
 
 C = TypeVar('C')
+_KINDS = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'text'}
 
 
 def param(default: object, about: str, *, unit: str = '', ge: float | None = None,
@@ -38,15 +39,17 @@ def param(default: object, about: str, *, unit: str = '', ge: float | None = Non
 class Validated:
     """Base of the configurations: checks types and bounds of its own fields."""
 
+    group: ClassVar[str] = ''       # what stands before the names of its parameters
+
     def __post_init__(self) -> None:
         for f in fields(self):
             value = getattr(self, f.name)
             if not is_dataclass(value):
-                object.__setattr__(self, f.name, _checked(type(self).__name__, f, value))
+                object.__setattr__(self, f.name, _checked(self.group, f, value))
 
 
-def _checked(owner: str, f: Field[Any], value: Any) -> Any:
-    where = f'{owner}.{f.name}'
+def _checked(group: str, f: Field[Any], value: Any) -> Any:
+    where = f'{group}{f.name}'
     wanted = type(f.default)
     if wanted is float and type(value) is int:
         value = float(value)
@@ -54,7 +57,7 @@ def _checked(owner: str, f: Field[Any], value: Any) -> Any:
         value = _numbers(where, f, value)
     if type(value) is not wanted:
         raise ConfigError(
-            f'{where} expects {wanted.__name__}, got {value!r}; {f.metadata["help"]}')
+            f'{where} expects {_KINDS[wanted]}, got {value!r}; {f.metadata["help"]}')
     low, high, choices = (f.metadata.get(key) for key in ('ge', 'le', 'choices'))
     if choices is not None and value not in choices:
         raise ConfigError(f'{where} expects one of {", ".join(choices)}, got {value!r}.')
@@ -81,6 +84,7 @@ def _numbers(where: str, f: Field[Any], value: Any) -> tuple[float, ...]:
 class DetectionConfig(Validated):
     """Finding people in one image."""
 
+    group: ClassVar[str] = 'detection.'
     detector: str = param(
         'blazepose', 'Which detector: an entry of kind detector in models.yaml '
         '(`occpose models list`).')
@@ -104,6 +108,7 @@ class DetectionConfig(Validated):
 class TrackingConfig(Validated):
     """Following people from frame to frame."""
 
+    group: ClassVar[str] = 'tracking.'
     max_gap_s: float = param(
         1.5, 'Longest occlusion bridged before an id ends. Longer keeps ids behind wide '
         'obstacles, and ghosts of those who left there.', unit='s', ge=0, le=30, live=True)
@@ -132,6 +137,7 @@ class TrackingConfig(Validated):
 class LiftingConfig(Validated):
     """Turning 2D tracks into 3D skeletons."""
 
+    group: ClassVar[str] = 'lifting.'
     lifter: str = param(
         'gated_causal', 'Which network lifts: an entry of kind lifter in models.yaml '
         '(`occpose models list`). On a robot one whose name ends in _causal.')
@@ -144,6 +150,7 @@ class LiftingConfig(Validated):
 class TrajectoryConfig(Validated):
     """Placing skeletons in the world (gated convolution, eq. 9)."""
 
+    group: ClassVar[str] = 'trajectory.'
     window: int = param(
         8, 'Frames solved together. More is smoother and slower.', ge=3, le=500)
     min_visibility: float = param(
@@ -189,6 +196,7 @@ class PipelineConfig(Validated):
 class ShapesConfig(Validated):
     """What RViz and Foxglove show of each person."""
 
+    group: ClassVar[str] = 'publish.shapes.'
     skeletons: bool = param(
         True, 'Bones and joints; hidden ones are thin and pale.', live=True)
     labels: bool = param(True, 'Id and state above the head.', live=True)
@@ -210,6 +218,7 @@ class ShapesConfig(Validated):
 class PublishConfig(Validated):
     """What the node publishes beside `humans`."""
 
+    group: ClassVar[str] = 'publish.'
     markers: bool = param(True, 'Shapes for RViz and Foxglove on `markers`.', live=True)
     shapes: ShapesConfig = field(default_factory=ShapesConfig)
     trail_s: float = param(
@@ -241,6 +250,7 @@ class PublishConfig(Validated):
 class BridgesConfig(Validated):
     """What the node publishes for other packages; each needs the messages of that package."""
 
+    group: ClassVar[str] = 'bridges.'
     people: bool = param(
         False, 'people_msgs/People on /people in the world frame, for social costmaps.')
     follow: str = param(
@@ -328,15 +338,15 @@ def override(config: C, values: Mapping[str, Any]) -> C:
     known = {f.name for f in fields(config)}  # type: ignore[arg-type]
     for name in nested:
         if name not in known:
-            raise ConfigError(f'Unknown parameter {name!r} of {type(config).__name__}; '
+            full = f'{config.group}{name}'  # type: ignore[attr-defined]
+            raise ConfigError(f'Unknown parameter {full!r}; '
                               f'expected one of {", ".join(sorted(known))}.')
     changes = {}
     for name, value in nested.items():
         old = getattr(config, name)
         if is_dataclass(old) and not isinstance(value, Mapping):
             inside = ', '.join(f.name for f in fields(old))
-            raise ConfigError(f'{type(config).__name__}.{name} expects a mapping with some of '
-                              f'{inside}, got {value!r}.')
+            raise ConfigError(f'{name} expects a mapping with some of {inside}, got {value!r}.')
         changes[name] = override(old, value) if is_dataclass(old) else value
     return replace(config, **changes)  # type: ignore[type-var]
 

@@ -1,6 +1,12 @@
 """What can go wrong, in words that say what to do next."""
 
 
+def in_one_line(error: Exception) -> str:
+    """What another library says, without its line breaks, codes and the name of the file."""
+    said = getattr(error, 'strerror', None) or str(error)
+    return ' '.join(said.split()).rstrip('.')
+
+
 class OccposeError(Exception):
     """Base of every error a user can cause or cure."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from .errors import ConfigError
+from .errors import ConfigError, in_one_line
 
 NODES = ('/occpose/occpose', '/occpose')     # as the launch file starts it; without a namespace
 _SECTION = 'ros__parameters'
@@ -45,7 +45,8 @@ def _read(path: Path) -> dict[Any, Any]:
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f'Cannot read the configuration {path}: {error}') from error
+        raise ConfigError(f'Cannot read the configuration {path}: {in_one_line(error)}.'
+                          ) from error
     if not isinstance(content, dict):
         raise ConfigError(f'Expected a mapping in {path}, got {type(content).__name__}.')
     return content

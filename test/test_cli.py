@@ -290,3 +290,20 @@ def test_assumptions_are_said_loudly(video: Path, tmp_path: Path, pipeline: type
     assert 'note: No calibration given: assuming a horizontal field of view of 60' in (
         capsys.readouterr().out)
     assert json.loads((tmp_path / 'out' / 'summary.json').read_text())['notes']
+
+
+def test_nothing_to_process_is_said(tmp_path: Path, capsys: pytest.CaptureFixture,
+                                    shared_data: Path) -> None:
+    video = shared_data / 'video' / 'pedestrians.avi'
+    assert cli.main(['run', str(video), '--output', str(tmp_path / 'out'), '--start', '1000']) == 0
+    assert 'No image was processed; expected at least one' in capsys.readouterr().out
+
+
+def test_options_of_bags_are_not_ignored_silently(tmp_path: Path) -> None:
+    from ros2_occpose.recording.source import SourceOptions, open_source
+
+    cv2.imwrite(str(tmp_path / '1.png'), np.zeros((48, 64, 3), np.uint8))
+    plain = open_source(tmp_path, SourceOptions(hfov_deg=60, fps=10))
+    assert not plain.notes
+    noted = open_source(tmp_path, SourceOptions(hfov_deg=60, fps=10, pose_topic='/odom'))
+    assert any('--pose-topic: only for bags' in note for note in noted.notes)

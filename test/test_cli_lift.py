@@ -111,11 +111,11 @@ def test_other_joint_sets_are_converted(scene: Scene, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(('change', 'message'), [
-    ({'K': None}, r'Expected keypoints, scores, K, fps in .*; K lacks'),
+    ({'K': None}, r'Expected keypoints, scores, K, fps in .*; missing: K'),
     ({'keypoints': np.zeros((5, 4, 2))}, r'keypoints in .* must have shape \(5, 17, 2\)'),
     ({'scores': np.zeros((3, 17))}, r'scores in .* must have shape \('),
     ({'keypoints': np.zeros((0, 17, 2)), 'scores': np.zeros((0, 17))}, 'at least one frame'),
-    ({'fps': 0.0}, 'Expected a frame rate fps in .*, got 0'),
+    ({'fps': 0.0}, 'Expected a frame rate fps .* in .*, got 0'),
     ({'K': np.zeros((3, 3))}, 'positive focal lengths'),
     ({'K': np.eye(4)}, r'K in .* must have shape \(3, 3\), got \(4, 4\)'),
     ({'skeleton': 'alien5'}, "Unknown skeleton 'alien5'"),

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..errors import DataError, ModelError, ShapeError
+from ..errors import DataError, ModelError, ShapeError, in_one_line
 from ..safe_pickle import arrays_in, load_pickle
 from ..skeleton import COCO17, SMPL24
 from ..types import Floats, Ints, require_shape
@@ -206,7 +206,8 @@ def read_model(path: Path) -> BodyModel:
             arrays = {name: file[name] for name in _READ & set(file.files)}
         return model_of(arrays, path.stem)
     except (OSError, EOFError, ValueError, KeyError, BadZipFile, ShapeError) as error:
-        raise ModelError(f'{path} is no body in the format of SMPL ({error}); '
+        why = f'{error} is missing' if isinstance(error, KeyError) else in_one_line(error)
+        raise ModelError(f'{path} is no body in the format of SMPL ({why}); '
                          'give an .npz file with v_template, shapedirs, J_regressor, weights, '
                          'kintree_table and f.') from error
 

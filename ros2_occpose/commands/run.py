@@ -65,6 +65,9 @@ def run(args: argparse.Namespace) -> None:
             write_summary(args.output / 'summary.json', summary)
             print(table(summary))
             print(f'The files are in {args.output}.')
+        elif complete:
+            print('note: No image was processed; expected at least one in the part chosen by '
+                  '--start and --seconds, and with --pose-topic a camera pose at its stamp.')
 
 
 def _meshes(name: str) -> MeshMaker:

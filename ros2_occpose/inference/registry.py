@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,9 @@ def find_entry(name: str) -> ModelEntry:
     """
     entries = models()
     if name not in entries:
-        raise ModelError(
-            f'Unknown model {name!r}; expected one of {", ".join(entries)} (occpose models list).'
-        )
+        near = get_close_matches(name, entries, 1)
+        raise ModelError(f'Unknown model {name!r}; expected one of {", ".join(entries)} '
+                         f'(occpose models list){f"; is {near[0]} meant?" if near else "."}')
     return entries[name]
 
 

@@ -11,7 +11,7 @@ from rosbags.rosbag2.errors import ReaderError
 
 from ..camera_info import camera_from_info
 from ..config import NodeConfig
-from ..errors import InputError
+from ..errors import InputError, in_one_line
 from ..geometry import Camera
 from ..images import decode_compressed, decode_image
 from ..types import CameraPoseSource, Frame, Image
@@ -194,4 +194,5 @@ def open_bag(path: Path) -> Iterator[AnyReader]:
         with reader:
             yield reader
     except (AnyReaderError, ReaderError, OSError) as error:
-        raise InputError(f'Cannot read the bag {path}: {error}') from error
+        raise InputError(f'Cannot read the bag {path}: {in_one_line(error)}; expected a rosbag2 '
+                         '(its folder, .mcap or .db3).') from error

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import yaml
 
-from ..errors import CameraError
+from ..errors import CameraError, in_one_line
 from ..geometry import Camera
 
 Yaml: TypeAlias = Any
@@ -22,7 +22,7 @@ def load_camera(path: Path) -> Camera:
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CameraError(f'Cannot read the calibration {path}: {error}.') from error
+        raise CameraError(f'Cannot read the calibration {path}: {in_one_line(error)}.') from error
     if not isinstance(content, dict):
         raise CameraError(f'Expected a calibration with image_width, camera_matrix and so on in '
                           f'{path}, got {type(content).__name__}.')

@@ -68,11 +68,12 @@ def _read(path: Path) -> Mapping[str, Any]:
         content = np.load(path, allow_pickle=False)
         data = dict(content.items()) if isinstance(content, np.lib.npyio.NpzFile) else {}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f'Expected an .npz file, got {path}: {error}') from error
+        why = (error.strerror if isinstance(error, OSError) else None) or 'it is none, or damaged'
+        raise InputError(f'Expected an .npz file of NumPy, got {path}: {why}.') from error
     missing = [name for name in NEEDED if name not in data]
     if missing:
         raise InputError(f'Expected {", ".join(NEEDED)} in {path}, got '
-                         f'{", ".join(data) or "no named arrays"}; {", ".join(missing)} lacks.')
+                         f'{", ".join(data) or "no named arrays"}; missing: {", ".join(missing)}.')
     return data
 
 
@@ -86,7 +87,7 @@ def _floats(data: Mapping[str, Any], name: str, path: Path) -> Floats:
 
 def _times(data: Mapping[str, Any], fps: float, t: int, path: Path) -> Floats:
     if not 0 < fps < 1e4:
-        raise InputError(f'Expected a frame rate fps in {path}, got {fps:g}.')
+        raise InputError(f'Expected a frame rate fps [Hz] above 0 in {path}, got {fps:g}.')
     if 'stamps_ns' not in data:
         return np.arange(t) / fps
     stamps = np.asarray(data['stamps_ns'])

@@ -66,13 +66,24 @@ def open_source(path: Path, options: SourceOptions) -> Source:
     if is_bag(path):
         return BagSource(path, options)
     if not path.is_dir():
-        return VideoSource(path, options)
+        return _noting(VideoSource(path, options), options)
     files = [p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
     if not files:
         raise InputError(
             f'Expected images ({", ".join(sorted(IMAGE_SUFFIXES))}) or a bag with metadata.yaml '
             f'in {path}, got neither.')
-    return ImagesSource(path, files, options)
+    return _noting(ImagesSource(path, files, options), options)
+
+
+def _noting(source: Source, options: SourceOptions) -> Source:
+    """The source of pictures, with a note about options that only bags understand."""
+    given = {'--image-topic': options.image_topic, '--pose-topic': options.pose_topic,
+             '--camera-mount': options.camera_mount,
+             '--rectified': options.rectified or None}
+    if ignored := [name for name, value in given.items() if value is not None]:
+        source.notes.append(f'{", ".join(ignored)}: only for bags, ignored here; a camera that '
+                            'stands still: --camera-height and --camera-pitch.')
+    return source
 
 
 def is_bag(path: Path) -> bool:

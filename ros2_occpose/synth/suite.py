@@ -58,7 +58,7 @@ def chosen(names: str, scenes: tuple[SuiteScene, ...] = SUITE) -> list[SuiteScen
     wanted = [name for name in names.split(',') if name] or list(known)
     for name in wanted:
         if name not in known:
-            raise ConfigError(f'Unknown scene {name!r}; expected of {", ".join(known)}.')
+            raise ConfigError(f'Unknown scene {name!r}; expected one of {", ".join(known)}.')
     return [known[name] for name in wanted]
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tqdm import tqdm
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, in_one_line
 from ..lifting.normalise import VERSION
 from ..recording.machine import source_commit
 from .corpus import GROUP, RENDERED_CLIPS, Corpus
@@ -255,7 +255,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch.load raises whatever the bytes provoke
         raise DataError(
-            f'Expected a checkpoint of `occpose train` in {path}, got: {error}'
+            f'Expected a checkpoint of `occpose train` in {path}, got: {in_one_line(error)}.'
         ) from error
     if not isinstance(state, dict) or 'weights' not in state:
         raise DataError(

@@ -101,7 +101,7 @@ def test_who_presses_ctrl_c_twice_is_heard_once(run: Run) -> None:
 
 
 @pytest.mark.parametrize(('module', 'argument', 'text'), [
-    ('pose_node', 'device:=abacus', 'error: PipelineConfig.device expects one of auto, cpu'),
+    ('pose_node', 'device:=abacus', 'error: device expects one of auto, cpu'),
     ('pose_node', 'tracking.min_hits:=many', 'error: Parameter tracking.min_hits: expected int'),
     ('record_node', 'output:=""', 'error: Expected a folder for the recording, got none; add'),
     ('play_node', 'rate:=2', 'error: Expected something to play, got nothing; add'),

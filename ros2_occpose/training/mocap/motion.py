@@ -88,7 +88,7 @@ def load_motions(data: Path, splits: tuple[str, ...] = SPLITS) -> list[Motion]:
 
     if not data.is_dir():
         raise DataError(f'Expected a folder of motion capture, got {data}; '
-                        'give the folder that holds bvh, deepmimic and expmap with --data.')
+                        'give the folder that holds bvh, deepmimic and expmap.')
     motions = [motion for motion in _all(data) if motion.split in splits]
     motions += find(data, splits)
     if not motions:
