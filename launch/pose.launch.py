@@ -14,22 +14,22 @@ DDS_PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE
 
 # name -> (default, meaning); empty: the node's own default, or what the parameter file says
 ARGUMENTS = {
-    'image': ('', 'Topic of the images; camera_info is expected beside it.'),
-    'camera_info': ('', 'Topic of the CameraInfo, if it is not beside the images.'),
+    'image': ('', 'Topic of the images; camera_info is expected next to it.'),
+    'camera_info': ('', 'Topic of the CameraInfo, if it is not next to the images.'),
     'params_file': (str(SHARE / 'config' / 'pose.yaml'), 'ROS parameter file.'),
     'camera_pose': ('', 'Where the camera pose comes from: none, static, tf, odometry or pose.'),
     'world_frame': ('', 'Frame of all results while the camera pose is known.'),
     'device': ('', 'Where networks run: auto, cpu, cuda or tensorrt.'),
-    'image_transport': ('', 'compressed: listen to the JPEG or PNG images beside the topic.'),
-    'lifter': ('', 'Network that lifts: occpose models list.'),
+    'image_transport': ('', 'compressed: subscribe to JPEG or PNG images on IMAGE/compressed.'),
+    'lifter': ('', 'Lifter, see: occpose models list.'),
     'hfov': ('', 'Horizontal field of view [deg] of a camera that is not calibrated.'),
     'namespace': ('occpose', 'Namespace of the node and of its topics.'),
-    'use_sim_time': ('', 'true: time comes from /clock, as when a bag is played.'),
+    'use_sim_time': ('', 'true: take time from /clock, as when a bag is played.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
     'rviz': ('false', 'true: start RViz too.'),
-    'meshes': ('', 'true: bodies in the markers, which takes some milliseconds a person; as rviz '
-               'if not given.'),
-    'fixed_frame': ('', 'Fixed frame of RViz; the world frame if not given.'),
+    'meshes': ('', 'true: body meshes in the markers, a few milliseconds per person (default: as '
+               'rviz).'),
+    'fixed_frame': ('', 'Fixed frame of RViz (default: world_frame).'),
 }
 
 

@@ -20,7 +20,7 @@ SHARE = Path(get_package_share_directory(PACKAGE))
 DDS_PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 MORE = {
     'rviz': ('false', 'true: start RViz too; it stays open at the end.'),
-    'fixed_frame': ('', 'Fixed frame of RViz; that of the results if not given.'),
+    'fixed_frame': ('', 'Fixed frame of RViz (default: that of the results).'),
 }
 
 

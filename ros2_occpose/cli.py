@@ -55,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='occpose', description='Where every person is, in 3D and with uncertainty, from one '
+        prog='occpose', description='3D skeletons of people, with uncertainty, from one '
         'moving camera, also while they are hidden.')
-    parser.add_argument('--version', action=_Version, nargs=0, help='say the version and end')
-    parser.add_argument('--debug', action='store_true', help='tell everything, with tracebacks')
+    parser.add_argument('--version', action=_Version, nargs=0, help='show the version and exit')
+    parser.add_argument('--debug', action='store_true', help='debug log, and tracebacks on errors')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
     for name, module in COMMANDS.items():
         module.add_arguments(commands.add_parser(

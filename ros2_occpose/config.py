@@ -89,19 +89,18 @@ class DetectionConfig(Validated):
         'blazepose', 'Which detector: an entry of kind detector in models.yaml '
         '(`occpose models list`).')
     max_people: int = param(
-        12, 'People looked at in one image. Each costs time, and those beyond it are not seen.',
-        ge=1, le=64, live=True)
+        12, 'Upper limit of people followed in one image. Each costs time; further people are '
+        'ignored.', ge=1, le=64, live=True)
     tiles_per_frame: int = param(
-        1, 'Tiles of the image searched for new people in each frame. More finds newcomers sooner '
-        'and costs one run of the network each; 0 never looks for anybody new.', ge=0, le=64,
+        1, 'Image tiles searched for new people in each frame. More tiles find new people sooner '
+        'and cost one run of the network each; 0 never looks for new people.', ge=0, le=64,
         live=True)
     min_score: float = param(
-        0.5, 'Least probability for a detection to be reported. Lower finds more people, and more '
-        'that are none.', ge=0, le=1, live=True)
+        0.5, 'Least probability for a detection to be reported. A lower value finds more people '
+        'and more false detections.', ge=0, le=1, live=True)
     flow: bool = param(
-        True, 'Ask the images which joints were seen (optical flow, colours): the detector '
-        'guesses hidden joints, and guesses neither move with the pixels nor keep their colours.',
-        live=True)
+        True, 'Use optical flow and colours to tell seen joints from guessed ones: joints that '
+        'the detector guesses neither move with the pixels nor keep their colours.', live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,27 +109,27 @@ class TrackingConfig(Validated):
 
     group: ClassVar[str] = 'tracking.'
     max_gap_s: float = param(
-        1.5, 'Longest occlusion bridged before an id ends. Longer keeps ids behind wide '
-        'obstacles, and ghosts of those who left there.', unit='s', ge=0, le=30, live=True)
+        1.5, 'Longest occlusion that a track survives. A larger value keeps ids behind wide '
+        'obstacles, but also ghosts of people who left there.', unit='s', ge=0, le=30, live=True)
     max_gap_outside_s: float = param(
-        1.0, 'The same for somebody who has left the image; never longer than '
+        1.0, 'The same for a person who has left the image; never longer than '
         '`tracking.max_gap_s`.', unit='s', ge=0, le=30, live=True)
     remember_s: float = param(
-        10.0, 'How long somebody whose id has ended is remembered by the colours of the clothes; '
-        'who comes back in that time gets the same id. 0: never.', unit='s', ge=0, le=600,
-        live=True)
+        10.0, 'How long a person whose track has ended is remembered by the colours of the '
+        'clothes; a person who reappears in that time gets the same id. 0: never.', unit='s', ge=0,
+        le=600, live=True)
     min_hits: int = param(
-        3, 'Detections needed before a person is believed (TRACKED instead of TENTATIVE).',
-        ge=1, le=30, live=True)
+        3, 'Detections needed before a person is confirmed (TRACKED instead of TENTATIVE).', ge=1,
+        le=30, live=True)
     confident_score: float = param(
-        0.5, 'Least score of a detection to begin a track; lower ones only prolong one.',
+        0.5, 'Least score of a detection to start a track; detections below it only continue one.',
         ge=0, le=1, live=True)
     min_visibility: float = param(
-        0.3, 'Least score of a joint to take part in following; the others are predicted.',
+        0.3, 'Least score of a joint to be used in association; the others are predicted.',
         ge=0.01, le=1, live=True)
     agility: float = param(
-        1.5, 'How much the velocity of a person changes within a second, a std. More for sport, '
-        'less for people who stand.', unit='m/s', ge=0.1, le=20, live=True)
+        1.5, "Standard deviation of the change of a person's velocity within one second. Larger "
+        "for sport, smaller for people who stand.", unit='m/s', ge=0.1, le=20, live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,11 +138,11 @@ class LiftingConfig(Validated):
 
     group: ClassVar[str] = 'lifting.'
     lifter: str = param(
-        'gated_causal', 'Which network lifts: an entry of kind lifter in models.yaml '
-        '(`occpose models list`). On a robot one whose name ends in _causal.')
+        'gated_causal', 'Name of the lifter: an entry of kind lifter in models.yaml (`occpose '
+        'models list`). The live node needs a causal one, whose name ends in _causal.')
     min_visibility: float = param(
-        0.3, 'Least visibility for a joint to be told to the network as seen; the others it has '
-        'to infer.', ge=0, le=1, live=True)
+        0.3, 'Least visibility for a joint to be passed to the network as seen; the others are '
+        'inferred.', ge=0, le=1, live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,27 +151,29 @@ class TrajectoryConfig(Validated):
 
     group: ClassVar[str] = 'trajectory.'
     window: int = param(
-        8, 'Frames solved together. More is smoother and slower.', ge=3, le=500)
+        8, 'Number of frames solved together. A larger window is smoother and slower.', ge=3,
+        le=500)
     min_visibility: float = param(
-        0.3, 'Least visibility for a joint to be called OBSERVED, and to say where the person is.',
-        ge=0, le=1, live=True)
+        0.3, 'Least visibility for a joint to be reported as OBSERVED and to contribute to the '
+        'position.', ge=0, le=1, live=True)
     pixel_std: float = param(
-        3.0, 'How far keypoints are off, a std. Larger trusts the motion model more.',
+        3.0, 'Standard deviation of keypoint errors. A larger value trusts the motion model more.',
         unit='px at 500 px focal length', ge=0.1, le=100, live=True)
     noise_memory_s: float = param(
-        0.05, 'Time over which errors of keypoints stay alike: looks within it count as one.',
+        0.05, 'Correlation time of keypoint errors: observations within it count as one.',
         unit='s', ge=0, le=10, live=True)
     speed_std: float = param(
-        0.8, 'How fast people move along each level axis, a std (first order continuity).',
-        unit='m/s', ge=0.01, live=True)
+        0.8, "Standard deviation of people's velocity along each horizontal axis (first-order "
+        "continuity).", unit='m/s', ge=0.01, live=True)
     vertical_speed_std: float = param(
-        0.3, 'The same upwards, where the camera pose is known.', unit='m/s', ge=0.01, live=True)
+        0.3, 'The same along the vertical, if the camera pose is known.', unit='m/s', ge=0.01,
+        live=True)
     acceleration_std: float = param(
-        1.0, 'How much their velocity changes in one second, a std (second order continuity).',
-        unit='m/s', ge=0.01, live=True)
+        1.0, 'Standard deviation of the change of their velocity within one second (second-order '
+        'continuity).', unit='m/s', ge=0.01, live=True)
     scale_std: float = param(
-        0.07, 'Share by which body size, hence distance, is uncertain: 0.07 for adults of unknown '
-        'height, more where there are children.', ge=0, le=1, live=True)
+        0.07, 'Relative uncertainty of body size, hence of distance: 0.07 for adults of unknown '
+        'height, more if there are children.', ge=0, le=1, live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,12 +181,11 @@ class PipelineConfig(Validated):
     """All stages."""
 
     device: str = param(
-        'auto', 'Where networks run. auto takes the fastest that is there; what is named and '
-        'cannot be had is replaced by the next best, with a warning that says why.',
+        'auto', 'Where networks run. auto selects the fastest available; a device that is '
+        'requested but not available is replaced by the next best, with a warning that says why.',
         choices=('auto', 'cpu', 'cuda', 'tensorrt'))
     threads: int = param(
-        2, 'CPU threads of a network; more than the cores that are idle makes it slower.',
-        ge=1, le=64)
+        2, 'CPU threads per network; more threads than idle cores make it slower.', ge=1, le=64)
     detection: DetectionConfig = field(default_factory=DetectionConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     lifting: LiftingConfig = field(default_factory=LiftingConfig)
@@ -201,17 +201,17 @@ class ShapesConfig(Validated):
         True, 'Bones and joints; hidden ones are thin and pale.', live=True)
     labels: bool = param(True, 'Id and state above the head.', live=True)
     ellipsoids: bool = param(
-        True, 'One standard deviation of the place of the pelvis.', live=True)
+        True, 'One standard deviation of the position of the pelvis.', live=True)
     joint_ellipsoids: bool = param(
-        False, 'One standard deviation of the place of every joint.', live=True)
+        False, 'One standard deviation of the position of every joint.', live=True)
     velocities: bool = param(
-        True, 'An arrow to where the person will be in half a second.', live=True)
+        True, 'Arrow to the predicted position in half a second.', live=True)
     meshes: bool = param(
-        False, 'The body of each person (`body`) in about 1,400 triangles, the paler the less of '
-        'it is seen.', live=True)
+        False, 'Body mesh of each person (see `body`) in about 1,400 triangles, paler the less '
+        'of the person is seen.', live=True)
     lifetime_s: float = param(
-        2.0, 'Shapes go after so long without a new message, should the node die; 0: never.',
-        unit='s', ge=0, le=3600, live=True)
+        2.0, 'Shapes expire after this time without a new message, in case the node dies; 0: '
+        'never.', unit='s', ge=0, le=3600, live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,28 +222,28 @@ class PublishConfig(Validated):
     markers: bool = param(True, 'Shapes for RViz and Foxglove on `markers`.', live=True)
     shapes: ShapesConfig = field(default_factory=ShapesConfig)
     trail_s: float = param(
-        5.0, 'Length of the line behind each person in the markers; 0: none.', unit='s',
-        ge=0, le=60, live=True)
+        5.0, 'Length of the trail behind each person in the markers; 0: none.', unit='s', ge=0,
+        le=60, live=True)
     overlay: bool = param(
-        True, 'The image with the people drawn in on `overlay`, while somebody subscribes.',
+        True, 'The image with the people drawn into it on `overlay`, while somebody subscribes.',
         live=True)
     overlay_meshes: bool = param(
-        False, 'Bodies instead of bones in `overlay`.', live=True)
+        False, 'Draw meshes instead of bones in `overlay`.', live=True)
     meshes: bool = param(
-        True, 'The body of each person on `meshes` and its triangles on `mesh_model`, while '
+        True, 'The body mesh of each person on `meshes` and the triangles on `mesh_model`, while '
         'somebody subscribes.', live=True)
     vertices: bool = param(
-        True, 'With the vertices in `meshes`: 83 KB a person for `human`. Without them, shape, '
-        'posture and place: 1 KB.', live=True)
+        True, 'Include the vertices in `meshes`: 83 KB per person for `human`; without them, '
+        'shape, joint rotations and position: 1 KB.', live=True)
     stats: bool = param(
-        True, 'Milliseconds of each stage and counts of images on `stats`.', live=True)
+        True, 'Milliseconds of each stage and image counts on `stats`.', live=True)
     tf: bool = param(True, 'A frame `human_<id>` for each person on /tf.', live=True)
     tf_joints: bool = param(
-        False, 'A frame `human_<id>_<joint>` for each joint too, e.g. human_4_right_wrist, turned '
-        'like the pelvis: places of joints are known, turns are not.', live=True)
-    tf_prefix: str = param(
-        'human_', 'What the names of these frames begin with; of its own for each camera.',
+        False, 'Also a frame `human_<id>_<joint>` for each joint, e.g. human_4_right_wrist, '
+        'oriented like the pelvis: positions of joints are known, orientations are not.',
         live=True)
+    tf_prefix: str = param(
+        'human_', 'Prefix of the names of these frames; give each camera its own.', live=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,19 +254,19 @@ class BridgesConfig(Validated):
     people: bool = param(
         False, 'people_msgs/People on /people in the world frame, for social costmaps.')
     follow: str = param(
-        'none', 'Whom to publish as PoseStamped on `detected_dynamic_pose` and as '
-        'frame `followed_person`, kept until lost.',
+        'none', 'Whom to publish as PoseStamped on `detected_dynamic_pose` and as frame '
+        '`followed_person`: the selection is kept until that person is lost.',
         choices=('none', 'nearest', 'longest', 'id'))
     follow_id: int = param(
-        0, 'Id of the person to follow, where `bridges.follow` is id; 0: nobody.', ge=0, live=True)
+        0, 'Id of the person to follow if `bridges.follow` is id; 0: nobody.', ge=0, live=True)
     detections: bool = param(
-        False, 'vision_msgs/Detection3DArray on `detections_3d`: a box a person.')
+        False, 'vision_msgs/Detection3DArray on `detections_3d`: one box per person.')
     hri: bool = param(
         False, 'REP-155 (ROS4HRI): topics below /humans, frames `body_b<id>` and `person_p<id>`.')
     in_namespace: bool = param(
-        False, 'Move /people and /humans into the namespace of the node, and put its name before '
-        'the ids of REP-155 and the frames of bridges: for several nodes with bridges. By default '
-        'they are where consumers look for them.')
+        False, 'Move /people and /humans into the namespace of the node, and prefix the ids of '
+        'REP-155 and the frames of bridges with it: for several nodes with bridges. By default '
+        'they are where consumers expect them.')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,42 +274,41 @@ class NodeConfig(Validated):
     """The live node around the pipeline."""
 
     autostart: bool = param(
-        True, 'Configure and activate without being told to; false for a lifecycle manager.')
+        True, 'Configure and activate automatically; false if a lifecycle manager does it.')
     image_transport: str = param(
         'raw', 'Subscribe to `image` or to `image/compressed` (JPEG, PNG).',
         choices=('raw', 'compressed'))
     rectified: bool = param(
-        False, 'The images are rectified (image_rect): use P of CameraInfo, and no distortion.')
+        False, 'The images are rectified (image_rect): use P of CameraInfo and no distortion.')
     fallback_hfov_deg: float = param(
-        0.0, 'Horizontal field of view of a camera without calibration. Distances are as good as '
-        'this number; 0 refuses such a camera.', unit='deg', ge=0, le=170)
+        0.0, 'Horizontal field of view of a camera without calibration. All distances depend on '
+        'it; 0 refuses such a camera.', unit='deg', ge=0, le=170)
     use_people_2d: bool = param(
-        False, 'Take the people from the topic `people_2d` instead of detecting them.')
+        False, 'Take people from the topic `people_2d` instead of detecting them.')
     without_images: bool = param(
         False, 'Do not subscribe to images: `people_2d` and CameraInfo are enough.')
     camera_pose: str = param(
-        'none', 'Where the pose of the camera comes from, at the stamp of each image: none '
-        '(people stay in the frame of the camera), static (`camera_mount`), /tf, or the topic '
-        '`odometry` or `pose`.', choices=('none', 'static', 'tf', 'odometry', 'pose'))
+        'none', 'Source of the camera pose at the stamp of each image: none (results stay in the '
+        'camera frame), static (`camera_mount`), tf, or the topic `odometry` or `pose`.',
+        choices=('none', 'static', 'tf', 'odometry', 'pose'))
     world_frame: str = param(
-        'odom', 'Frame of all results while the pose of the camera is known.')
+        'odom', 'Frame of all results while the camera pose is known.')
     camera_mount: tuple[float, ...] = param(
-        (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
-        'Pose x y z [m] qx qy qz qw of the optical frame in what carries the camera: the world '
-        '(static), or the body whose odometry or pose arrives.')
+        (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0), 'Pose x y z [m] qx qy qz qw of the optical frame in '
+        'its parent: the world (static), or the body whose odometry or pose is received.')
     pose_timeout_s: float = param(
-        0.1, 'Longest wait for the camera pose of an image; then the image is dropped and counted '
-        'in /diagnostics.', unit='s', ge=0, le=5)
+        0.1, 'Longest wait for the camera pose of an image; after that the image is dropped and '
+        'counted in /diagnostics.', unit='s', ge=0, le=5)
     pose_queue: int = param(
-        10, 'Images that wait for their camera pose; one more takes the place of the newest.',
-        ge=2, le=100)
+        10, 'Images that may wait for their camera pose; if the queue is full, a new image '
+        'replaces the newest.', ge=2, le=100)
     no_image_after_s: float = param(
-        2.0, 'Complain when no image came for so long, and take back what the bridges said.',
-        unit='s', ge=0.1, le=3600, live=True)
+        2.0, 'Report missing images after this time, and withdraw what the bridges have '
+        'published.', unit='s', ge=0.1, le=3600, live=True)
     body: str = param(
-        'auto', 'Which body people wear in meshes: human (`occpose models fetch body`), cylinder, '
-        'or the path of an .npz or .pkl file of SMPL; auto takes human where it has been fetched, '
-        'else cylinder.')
+        'auto', 'Body model of meshes: human (`occpose models fetch body`), cylinder, or the '
+        'path of an .npz or .pkl file in SMPL format; auto selects human if it has been fetched, '
+        'otherwise cylinder.')
     publish: PublishConfig = field(default_factory=PublishConfig)
     bridges: BridgesConfig = field(default_factory=BridgesConfig)
 

@@ -22,17 +22,17 @@ PAGE = ROOT / 'docs' / 'parameters.md'
 HEAD = """\
 # Parameters
 
-Made by `python scripts/parameter_docs.py` from `ros2_occpose/config.py`; change the texts there.
-The node says the same: `ros2 param describe /occpose/occpose tracking.max_gap_s`.
+Written by `python scripts/parameter_docs.py` from `ros2_occpose/config.py`: edit the texts there.
+`ros2 param describe /occpose/occpose tracking.max_gap_s` shows the same text.
 
-A *live* parameter changes while the node runs (`ros2 param set`); the others when the node is not
-configured (`ros2 lifecycle set /occpose/occpose deactivate`, then `cleanup`, set, `configure`,
-`activate`). A value that cannot work is refused with the reason, at the start too. Numbers may be
-written without a point (`2` for `2.0`).
+*Live* parameters can be changed while the node runs (`ros2 param set`), the others only while it
+is not configured (`ros2 lifecycle set /occpose/occpose deactivate`, then `cleanup`, set,
+`configure`, `activate`). Invalid values are refused with the reason, also at startup. Numbers may
+be written without a decimal point (`2` for `2.0`).
 
-In a parameter file, dots may be levels; only what differs from the default belongs there
-(`config/pose.yaml` is the file that the launch file reads, `params_file:=` names another one;
-`config/jetson.yaml` and `config/benchmark.yaml` are examples):
+In a parameter file, groups may be nested instead of dotted. Write only what differs from the
+default. The launch file reads `config/pose.yaml` unless `params_file:=` names another file;
+`config/jetson.yaml` and `config/benchmark.yaml` are examples:
 
 ```yaml
 /**:
@@ -42,8 +42,8 @@ In a parameter file, dots may be levels; only what differs from the default belo
       max_gap_s: 3.0
 ```
 
-`occpose run`, `evaluate bag` and `benchmark-speed` take the same file with `--config`, and leave
-out what concerns only the node. Besides these parameters there are those of every ROS node:
+`occpose run`, `evaluate bag` and `benchmark-speed` accept the same file with `--config` and ignore
+what concerns only the node. In addition there are the parameters of every ROS node:
 `use_sim_time`, and the QoS of each topic ([topics.md](topics.md#qos)).
 """
 

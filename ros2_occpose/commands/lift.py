@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='keypoints (T,J,2) px, scores (T,J), K (3,3), fps; optional skeleton (default '
         'coco17), world_from_camera (T,4,4), stamps_ns (T,)')
     parser.add_argument('--lifter', metavar='NAME',
-                        help='see: occpose models list (default: that of the live node)')
+                        help='see: occpose models list (default: the lifter of the live node)')
     parser.add_argument(
         '--output', type=Path, required=True, metavar='OUT.npz',
         help='joints_camera (T,17,3) m, joints_root (T,17,3), root (T,3) in the camera, '

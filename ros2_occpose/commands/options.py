@@ -16,29 +16,30 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--camera', type=Path, metavar='FILE',
                        help='calibration, a ROS camera_info YAML file')
     group.add_argument('--hfov', type=float, metavar='DEG',
-                       help='horizontal field of view, where there is no calibration '
-                       '(default: 60, said loudly)')
+                       help='horizontal field of view of a camera without calibration '
+                       '(default: 60, with a warning)')
     group.add_argument('--camera-height', type=float, metavar='M',
-                       help='the camera stands still at this height over the ground: results are '
-                       'in a world with z up; otherwise in the camera frame')
+                       help='height above ground of a camera that does not move: results are in '
+                       'a world frame with z up instead of the camera frame')
     group.add_argument('--camera-pitch', type=float, default=0.0, metavar='DEG',
-                       help='how far it looks down (default: 0)')
+                       help='its downward tilt (default: 0)')
     group.add_argument('--fps', type=float, metavar='HZ',
-                       help='frame rate of an image folder, or instead of that of the video')
+                       help='frame rate of an image folder, or to override that of a video')
     group.add_argument('--start', type=float, default=0.0, metavar='S',
-                       help='where to begin (default: 0)')
-    group.add_argument('--seconds', type=float, metavar='S', help='only so much of it')
-    group.add_argument('--image-topic', metavar='TOPIC', help='of a bag with several')
+                       help='skip so much at the beginning (default: 0)')
+    group.add_argument('--seconds', type=float, metavar='S',
+                       help='process only so much (default: all)')
+    group.add_argument('--image-topic', metavar='TOPIC', help='image topic, for bags with several')
     group.add_argument('--pose-topic', metavar='TOPIC',
-                       help='of a bag: PoseStamped or Odometry of what carries the camera, or /tf')
+                       help='camera pose in a bag: a topic of PoseStamped or Odometry, or /tf')
     group.add_argument('--camera-mount', type=float, nargs=7,
                        metavar=('X', 'Y', 'Z', 'QX', 'QY', 'QZ', 'QW'),
-                       help='pose of the optical frame in what carries it, for PoseStamped and '
-                       'Odometry (default: it is the optical frame itself)')
+                       help='pose of the optical frame in the body whose PoseStamped or Odometry '
+                       'is used (default: it is the optical frame itself)')
     group.add_argument('--world-frame', metavar='FRAME',
-                       help='of the results (default: that of the poses; odom for /tf)')
+                       help='frame of the results (default: that of the poses; odom for /tf)')
     group.add_argument('--rectified', action='store_true',
-                       help='the images of a bag are rectified: P of CameraInfo holds')
+                       help='the images of a bag are rectified: use P of CameraInfo')
 
 
 def source_options(args: argparse.Namespace) -> SourceOptions:
@@ -68,15 +69,16 @@ def source_options(args: argparse.Namespace) -> SourceOptions:
 def add_pipeline_options(parser: argparse.ArgumentParser) -> None:
     """Which parts do the work, and where."""
     group = parser.add_argument_group('pipeline')
-    group.add_argument('--detector', metavar='NAME', help='see: occpose models list')
-    group.add_argument('--lifter', metavar='NAME', help='see: occpose models list')
+    group.add_argument('--detector', metavar='NAME', help='detector, see: occpose models list')
+    group.add_argument('--lifter', metavar='NAME',
+                       help='lifter, see: occpose models list')
     group.add_argument('--device', choices=('auto', 'cpu', 'cuda', 'tensorrt'),
                        help='where networks run (default: auto)')
-    group.add_argument('--threads', type=int, metavar='N', help='CPU threads of a network')
+    group.add_argument('--threads', type=int, metavar='N', help='CPU threads per network')
     group.add_argument('--config', type=Path, metavar='FILE',
-                       help='parameter file of the node; what it says about the node is ignored')
+                       help='parameter file of the node; node-only parameters are ignored')
     group.add_argument('--node', metavar='NAME',
-                       help='whose parameters to take from that file, e.g. /front/occpose '
+                       help='node whose section of that file is used, e.g. /front/occpose '
                        '(default: /occpose/occpose, as launched)')
 
 

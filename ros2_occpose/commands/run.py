@@ -23,13 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--output', type=Path, required=True, metavar='DIR',
                         help='folder for poses.jsonl, poses.mcap, overlay.mp4, scene.png and '
                         'summary.json')
-    parser.add_argument('--no-video', action='store_true', help='no overlay, which is faster')
+    parser.add_argument('--no-video', action='store_true',
+                        help='do not write overlay.mp4, which is faster')
     parser.add_argument('--meshes', action='store_true',
-                        help='bodies in the overlay, in poses.jsonl and in poses.mcap')
+                        help='add body meshes to the overlay, poses.jsonl and poses.mcap')
     parser.add_argument('--body', metavar='NAME',
-                        help='of --meshes: human (fetched if need be), cylinder, or the path of '
-                        'an .npz or .pkl file of SMPL; auto: human where it is there, else '
-                        'cylinder (default: auto)')
+                        help='body model of --meshes: human (fetched if missing), cylinder, or '
+                        'the path of an .npz or .pkl file in SMPL format; auto: human if it '
+                        'has been fetched, otherwise cylinder (default: auto)')
     add_source_options(parser)
     add_pipeline_options(parser)
 

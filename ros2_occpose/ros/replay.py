@@ -33,25 +33,25 @@ IMAGE, INFO = '/camera/image', '/camera/camera_info'        # of recordings that
 
 # name -> (default, meaning); empty: the node's own default, or what the recording says
 ARGUMENTS = {
-    'image_topic': ('', 'Images of a bag that has several topics of them.'),
-    'pose_topic': ('', 'Where the bag says where the camera was: a topic of PoseStamped or '
-                   'Odometry, or /tf; without it people are in the frame of the camera.'),
-    'world_frame': ('', 'Frame of the results; that of the poses if not given, odom for /tf.'),
-    'camera_mount': ('', 'Pose x y z qx qy qz qw of the optical frame in what pose_topic is of; '
-                     'without pose_topic, in the world, of a camera that stands still.'),
+    'image_topic': ('', 'Image topic, for bags with several.'),
+    'pose_topic': ('', 'Camera pose in the bag: a topic of PoseStamped or Odometry, or /tf; '
+                   'without it, results are in the camera frame.'),
+    'world_frame': ('', 'Frame of the results (default: that of the poses; odom for /tf).'),
+    'camera_mount': ('', 'Pose x y z qx qy qz qw of the optical frame in the body of '
+                     'pose_topic; without pose_topic, of a static camera in the world.'),
     'camera': ('', 'Calibration (camera_info YAML) instead of the CameraInfo in the bag.'),
     'hfov': ('', 'Horizontal field of view of a recording without calibration [deg].'),
-    'rate': ('1.0', 'How much faster than it was recorded, at most.'),
-    'start': ('0.0', 'Where to begin [s].'),
-    'seconds': ('0.0', 'Only so much of it [s]; 0: all.'),
-    'loop': ('false', 'true: again and again; time jumps back, ids go on.'),
-    'lossless': ('true', 'true: every image is answered, however long it takes; false: as on the '
-                 'robot, the freshest image wins.'),
+    'rate': ('1.0', 'Playback speed relative to the recording, at most.'),
+    'start': ('0.0', 'Skip so much at the beginning [s].'),
+    'seconds': ('0.0', 'Play only so much [s]; 0: all.'),
+    'loop': ('false', 'true: repeat forever; time jumps back, ids are not reused.'),
+    'lossless': ('true', 'true: process every image, however long it takes; false: as on the '
+                 'robot, the newest image wins.'),
     'output': ('', 'Folder for poses.mcap and poses.jsonl; empty: nothing is recorded.'),
     'params_file': ('', 'ROS parameter file of the node.'),
-    'meshes': ('', 'true: bodies in the markers.'),
+    'meshes': ('', 'true: body meshes in the markers.'),
     'device': ('', 'Where networks run: auto, cpu, cuda or tensorrt.'),
-    'lifter': ('', 'Network that lifts: occpose models list.'),
+    'lifter': ('', 'Lifter, see: occpose models list.'),
     'namespace': (NODE, 'Namespace of the nodes and of their topics.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
 }
