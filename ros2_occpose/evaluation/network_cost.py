@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ModelError
 from ..types import Floats
 
-_MULTIPLY = ('MatMul', 'Gemm', 'Conv', 'Einsum')
+_MULTIPLY = ('MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'Einsum')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,8 @@ def _products(node: Any, known: Mapping[str, tuple[int, ...]], onnx: Any) -> int
         return out * first[0 if attributes.get('transA') else 1]
     if node.op_type == 'Conv':                   # weights (out, in / groups, ...)
         return out * int(np.prod(second[1:]))
+    if node.op_type == 'ConvTranspose':          # weights (in, out / groups, ...)
+        return int(np.prod(first)) * int(np.prod(second[1:]))
     return _einsum(attributes['equation'].decode(), [known[name] for name in node.input])
 
 
