@@ -25,8 +25,8 @@ def main() -> None:
     parser.add_argument('--output', type=Path, required=True, help='a folder of rowN-seedS')
     parser.add_argument('--rows', default=','.join(str(n + 1) for n in range(len(ROWS))),
                         metavar='ROW[,ROW...]', help='which of the rows (default: all)')
-    parser.add_argument('--prior-steps', type=int, default=3000)
-    parser.add_argument('--prior-groups', type=int, default=24, help='groups of 128 clips of film')
+    parser.add_argument('--prior-steps', type=int, default=20000)
+    parser.add_argument('--prior-groups', type=int, default=64, help='groups of 128 clips of film')
     parser.add_argument('--steps', type=int, default=1000, help='of each row')
     parser.add_argument('--groups', type=int, default=6, help='of each row')
     parser.add_argument('--share', default='0.15', help='of the recordings: 3D truth')
