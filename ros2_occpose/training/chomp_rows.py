@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .ablation_rows import numbered
 
-SMOOTH = 1.5               # weight of the loss of smoothness
+SMOOTH = 2.0               # weight of the loss of smoothness
 
 
 @dataclass(frozen=True, kw_only=True)
