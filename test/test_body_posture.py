@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from truth import people_of
 from ros2_occpose.body.coarse import coarse
 from ros2_occpose.body.cylinder_mesh import cylinder_model
 from ros2_occpose.body.kinematics import TYPICAL_OFFSETS, body_points, forward, h36m_of
+from ros2_occpose.body.load import body_path, load_body
+from ros2_occpose.body.mesh import vertex_normals, welded
 from ros2_occpose.body.meshes import Meshes, MeshMaker
 from ros2_occpose.body.model import BodyModel
 from ros2_occpose.body.posture import Posture
@@ -273,3 +276,24 @@ def test_the_coarse_skin_has_the_form_of_the_fine_one(body):
     # Faces look outside, and enclose about as much.
     fine = volume(body.template, body.faces)
     assert volume(kept, faces) == pytest.approx(fine, rel=0.2)
+
+
+@pytest.mark.parametrize('name', ['cylinder', 'human'])
+def test_the_coarse_skin_is_not_turned_over_and_thin_parts_keep_two_sides(name: str) -> None:
+    if name == 'human' and not body_path().exists():
+        pytest.skip('needs the human body: occpose models fetch body')
+    body = load_body(name)
+    stay, faces = coarse(body, 700)
+    kept, part = body.template[stay], body.weights.argmax(1)
+    a, b, c = (kept[faces[:, corner]] for corner in range(3))
+    normals = vertex_normals(body.template, body.faces, welded(body.template))[stay]
+    outside = (np.cross(b - a, c - a) * normals[faces].sum(1)).sum(1) > 0
+    assert outside.mean() > 0.98
+    for side, joint in product(('left', 'right'), ('wrist', 'foot')):
+        of = SMPL24.index(f'{side}_{joint}')
+        whole = body.template[part == of]
+        if len(whole):
+            away = whole - whole.mean(0)
+            thin = np.linalg.eigh(away.T @ away)[1][:, 0]
+            left = kept[part[stay] == of]
+            assert np.ptp(left @ thin) > 0.6 * np.ptp(whole @ thin), (side, joint)
