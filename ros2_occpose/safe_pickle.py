@@ -174,6 +174,16 @@ class _Chumpy(_Stateful):
         return np.asarray(self.held['x'])
 
 
+class _Select(_Stateful):
+    """Some numbers of another array, in the package chumpy."""
+
+    def array(self) -> NDArray[Any]:
+        source = self.held['a']
+        whole = source.array() if isinstance(source, _Stateful) else np.asarray(source)
+        some = whole.ravel()[np.asarray(self.held['idxs'], int)]
+        return some.reshape(self.held.get('preferred_shape', some.shape))
+
+
 class _Columns(_Stateful):
     """A sparse matrix of SciPy, by columns."""
 
@@ -187,9 +197,10 @@ class _Columns(_Stateful):
 
 def _made(kind: Any, *_: object) -> _Stateful:
     """How protocols 0 and 1 begin an object."""
-    if kind not in (_Chumpy, _Columns):
-        raise pickle.UnpicklingError(f'an object of {kind!r}')
-    return _Chumpy.__new__(_Chumpy) if kind is _Chumpy else _Columns.__new__(_Columns)
+    for known in (_Chumpy, _Select, _Columns):
+        if kind is known:
+            return known.__new__(known)
+    raise pickle.UnpicklingError(f'an object of {kind!r}')
 
 
 def arrays_in(values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -209,7 +220,10 @@ _ADMITTED = {
     ('_codecs', 'encode'): _Maker(_bytes),
     ('__builtin__', 'bytes'): _Maker(lambda: b''),         # how protocol 2 writes no bytes
     ('collections', 'OrderedDict'): _Maker(dict),
+    ('__builtin__', 'set'): _Maker(set),                   # what objects of chumpy remember
+    ('builtins', 'set'): _Maker(set),
     ('chumpy.ch', 'Ch'): _Chumpy,                          # classes: made without being called
+    ('chumpy.reordering', 'Select'): _Select,
     ('scipy.sparse.csc', 'csc_matrix'): _Columns,
     ('scipy.sparse._csc', 'csc_matrix'): _Columns,
     ('copy_reg', '_reconstructor'): _Maker(_made),         # as Python 2 names it, and Python 3

@@ -244,10 +244,20 @@ def test_files_come_back(bent, tmp_path, rng):
 
 @pytest.mark.parametrize('protocol', [0, 2])
 def test_a_pickle_of_smpl_is_read_without_running_it(tmp_path, monkeypatch, rng, protocol):
-    """Files of SMPL hold arrays of chumpy and a sparse matrix of an older SciPy."""
+    """Files of SMPL hold arrays of chumpy and a sparse matrix of an older SciPy.
+
+    What an object of chumpy is pickled with: its terms, and what it remembers of itself.
+    """
     class Ch:
         def __init__(self, x):
             self.x, self.dterms = x, ('x',)
+            self._dirty_vars, self._itr, self._depends_on_deps = {'x'}, None, {}
+
+    class Select:
+        def __init__(self, array, count):
+            self.a, self.preferred_shape = Ch(array), (*array.shape[:-1], count)
+            self.idxs = np.arange(array.size).reshape(array.shape)[..., :count].ravel()
+            self._dirty_vars = {'a', 'idxs'}
 
     class csc_matrix:                                                       # noqa: N801
         def __init__(self, matrix):
@@ -257,15 +267,17 @@ def test_a_pickle_of_smpl_is_read_without_running_it(tmp_path, monkeypatch, rng,
             self.indptr = np.searchsorted(rows, np.arange(matrix.shape[1] + 1)).astype(np.int32)
 
     monkeypatch.setitem(sys.modules, 'chumpy', SimpleNamespace())
-    for kind, module in ((Ch, 'chumpy.ch'), (csc_matrix, 'scipy.sparse.csc')):
+    modules = ('chumpy.ch', 'chumpy.reordering', 'scipy.sparse.csc')
+    for kind, module in zip((Ch, Select, csc_matrix), modules):
         kind.__module__, kind.__qualname__ = module, kind.__name__
         monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{kind.__name__: kind}))
     model, path = cylinder_model(), tmp_path / 'body.pkl'
     path.write_bytes(pickle.dumps({
-        'v_template': Ch(model.template), 'shapedirs': Ch(model.shapes), 'f': model.faces,
+        'v_template': Ch(model.template), 'f': model.faces,
+        'shapedirs': Select(np.concatenate([model.shapes, model.shapes], 2), 10),
         'J_regressor': csc_matrix(model.regressor), 'weights': Ch(model.weights),
         'kintree_table': np.stack([SMPL24.parents, np.arange(24)]), 'bs_style': 'lbs'}, protocol))
-    for module in ('chumpy.ch', 'scipy.sparse.csc'):
+    for module in modules:
         monkeypatch.delitem(sys.modules, module)
     given = people(rng, 1)
     np.testing.assert_allclose(load_body(str(path))(*given).vertices, model(*given).vertices,
