@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from measure_visibility import WRONG, Judged, from_bags
+from measure_visibility import WRONG, Judged, from_bags, with_detector
 
 from ros2_occpose.config import DetectionConfig, PipelineConfig
 from ros2_occpose.detection.visibility import MOST_STRAY, SPREAD, SUREST
@@ -103,11 +103,13 @@ def main() -> None:
     """Print the constants."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('bags', type=Path, nargs='+')
+    parser.add_argument('--detector', default=DetectionConfig().detector,
+                        help='whose doubt to find; the constants are those of the default')
     args = parser.parse_args()
     if len(args.bags) < 2:
         raise DataError('Expected at least two bags, to leave one out; got one.')
-    bags = [judged for _, judged, _ in from_bags(args.bags, PipelineConfig().tracking.
-                                                 min_visibility)]
+    bags = [judged for _, judged, _ in from_bags(
+        args.bags, PipelineConfig().tracking.min_visibility, with_detector(args.detector))]
     everything = Judged.join(bags)
     bad, clear = teaching(everything)
     found = constants(fit(columns(everything)[clear], bad[clear]))
@@ -125,7 +127,7 @@ def main() -> None:
         print(f'  without {cue}: {without:.4f}')
     seen = everything.sight == Sight.SEEN
     print(f'_USUAL_CHANGE {np.median(everything.cues[seen, 1]):.2f}')
-    doubt, rate = break_even(everything, find_entry(DetectionConfig().detector).doubt)
+    doubt, rate = break_even(everything, find_entry(args.detector).doubt)
     print(f'doubt {doubt:.2f}, where precision and recall are {rate:.2f}')
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from ros2_occpose.config import PipelineConfig
+from ros2_occpose.config import DetectionConfig, PipelineConfig
 from ros2_occpose.detection import load_detector, load_visibility
 from ros2_occpose.detection.visibility import JointJudge
 from ros2_occpose.errors import DataError
@@ -96,12 +96,18 @@ def from_truth(path: Path) -> list[Truth]:
         return [Truth(*row) for row in rows]
 
 
-def followed(frames: Iterator[Frame]) -> Iterator[tuple[Tracks, Tracks, Floats, float]]:
-    """Of each frame the tracks of the default detector before and after the judge.
+def with_detector(name: str) -> PipelineConfig:
+    """The defaults, with another detector."""
+    return PipelineConfig(detection=DetectionConfig(detector=name))
+
+
+def followed(frames: Iterator[Frame], config: PipelineConfig | None = None,
+             ) -> Iterator[tuple[Tracks, Tracks, Floats, float]]:
+    """Of each frame the tracks of the detector before and after the judge.
 
     And what it was judged by, (N, 17, 6), and its milliseconds.
     """
-    config = PipelineConfig()
+    config = config or PipelineConfig()
     detect = load_detector(config.detection, Models().on('cpu', 2))
     track, judge = load_tracker(config.tracking), load_visibility(config.detection)
     assert isinstance(judge, JointJudge)
@@ -180,24 +186,27 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if len(known) else float('nan')
 
 
-def from_labels(folder: Path, least: float) -> Iterator[tuple[str, Judged, list[float]]]:
+def from_labels(folder: Path, least: float, config: PipelineConfig | None = None,
+                ) -> Iterator[tuple[str, Judged, list[float]]]:
     """Each labelled video."""
     for name, people in yaml.safe_load(LABELS.read_text()).items():
         frames = open_source(folder / name, SourceOptions(hfov_deg=60.0))
         parts, times = [], []
-        for index, (tracks, judged, cues, ms) in enumerate(followed(iter(frames))):
+        for index, (tracks, judged, cues, ms) in enumerate(followed(iter(frames), config)):
             parts.append(compare(labelled(people, index), tracks, judged, cues, least))
             times.append(ms)
         yield name, Judged.join(parts), times
 
 
-def from_bags(bags: list[Path], least: float) -> Iterator[tuple[str, Judged, list[float]]]:
+def from_bags(bags: list[Path], least: float, config: PipelineConfig | None = None,
+              ) -> Iterator[tuple[str, Judged, list[float]]]:
     """Each rendered bag."""
     for bag in bags:
         frames = open_source(bag, SourceOptions(pose_topic='/camera/pose'))
         truths = from_truth(bag / 'truth.npz')
         parts, times = [], []
-        for truth, (tracks, judged, cues, ms) in zip(truths, followed(iter(frames)), strict=True):
+        looks = followed(iter(frames), config)
+        for truth, (tracks, judged, cues, ms) in zip(truths, looks, strict=True):
             parts.append(compare(truth, tracks, judged, cues, least))
             times.append(ms)
         yield bag.name, Judged.join(parts), times
@@ -208,10 +217,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('what', choices=('labels', 'bags'))
     parser.add_argument('path', type=Path, nargs='+')
+    parser.add_argument('--detector', default=DetectionConfig().detector)
     args = parser.parse_args()
-    least = PipelineConfig().tracking.min_visibility
-    looks = list(from_labels(args.path[0], least) if args.what == 'labels'
-                 else from_bags(args.path, least))
+    least, config = PipelineConfig().tracking.min_visibility, with_detector(args.detector)
+    looks = list(from_labels(args.path[0], least, config) if args.what == 'labels'
+                 else from_bags(args.path, least, config))
     if not sum(len(judged.sight) for _, judged, _ in looks):
         raise DataError('Expected tracks of the labelled people, got none; is the detector there?')
     for name, judged, _ in looks:

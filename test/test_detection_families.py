@@ -1,16 +1,19 @@
 """Detectors that somebody brings: what their networks say is decoded, and wrong files refused."""
 from __future__ import annotations
 
+import json
 import runpy
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
 from small_detectors import CROP, JOINTS, colour_bins, colour_maps, constant, declare
 
+from ros2_occpose import cli
 from ros2_occpose.config import DetectionConfig
 from ros2_occpose.detection import load_detector, load_visibility
 from ros2_occpose.detection.crop_keypoints import crop_frames, cut, peaks
@@ -282,6 +285,7 @@ def test_one_person_in_several_cells_is_one(cache):
     ({'finder': {**DETS, 'mean': [0, 0, 'x']}}, 'expects the setting mean to be like .* got'),
     ({'finder': {**DETS, 'boxes': 3}}, "expects the setting boxes to be like 'dets', got 3"),
     ({'finder': {**DETS, 'border': 'grey'}}, "expects the setting border to be like 0, got 'gr"),
+    ({'finder': {**DETS, 'person': 0.5}}, 'expects the setting person to be like 0, got 0.5'),
     ({'finder': {**DETS, 'half': 1}}, 'finder expects a half between 0 and 1, got 1'),
     ({'finder': {**DETS, 'channels': 'rgba'}}, "finder expects channels of rgb or bgr .*'rgba'"),
     ({'finder': {**DETS, 'std': [1, 0, 1]}}, 'a positive std, got'),
@@ -338,6 +342,24 @@ def test_the_doubt_of_an_entry_reaches_the_judge(cache, doubt):
     even = np.log(doubt / (1 - doubt)) - np.log(0.3 / 0.7)
     judge = load_visibility(DetectionConfig(detector='mine'))
     assert judge._offset == pytest.approx(even)
+
+
+def test_a_command_takes_a_detector_of_ones_own(cache, tmp_path):
+    boxes = boxes_px(2)
+    image, at = picture(boxes)
+    top_down(cache, constant(PICTURE, dets(boxes, [.9, .8])))
+    (tmp_path / 'images').mkdir()
+    for number in range(6):
+        cv2.imwrite(str(tmp_path / 'images' / f'{number:03}.png'), image)
+    assert cli.main(['run', str(tmp_path / 'images'), '--output', str(tmp_path / 'out'),
+                     '--hfov', '60', '--device', 'cpu', '--detector', 'mine']) == 0
+    lines = (tmp_path / 'out' / 'poses.jsonl').read_text().splitlines()
+    humans = json.loads(lines[-1])['humans']
+    assert len(lines) == 6
+    assert len(humans) == 2
+    for human, spots in zip(humans, at, strict=True):
+        off = np.array(human['keypoints'])[::3, :2] - spots[0]
+        assert np.abs(off).max() < 1.5              # px, after tracking
 
 
 # --- the real networks, where their files are

@@ -56,7 +56,7 @@ def read_settings(entry: ModelEntry, known: Mapping[str, type[S]]) -> S:
         ModelError: The layout or a setting is unknown or of the wrong type.
     """
     layout = entry.settings.get('layout', '')
-    if layout not in known:
+    if not isinstance(layout, str) or layout not in known:
         raise ModelError(f'{entry.name} expects a layout of {", ".join(known)} in its settings, '
                          f'got {layout!r}; see docs/detectors.md.')
     defaults = {f.name: f.default for f in fields(known[layout])}
@@ -82,7 +82,8 @@ def _like(entry: ModelEntry, name: str, default: Any, value: Any) -> Any:
             if not isinstance(value, list) or len(value) != len(default):
                 raise ValueError
             return tuple(type(default[0])(number) for number in value)
-        if isinstance(default, str) != isinstance(value, str):
+        if isinstance(default, str) != isinstance(value, str) or (
+                isinstance(default, int) and not isinstance(value, int)):
             raise ValueError
         return type(default)(value)
     except (TypeError, ValueError):

@@ -19,7 +19,7 @@ class Session(Protocol):
 
     @property
     def backend(self) -> str:
-        """What runs it, e.g. 'onnxruntime cpu' or 'tensorrt 10.3'."""
+        """What runs it, e.g. 'onnxruntime cpu' or 'tensorrt 10.3'; ' and ' joins several."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
