@@ -49,7 +49,7 @@ class PersonBoxes:
                 self._cells = cells(self._network.size, yolox.strides)
                 shape = self._network.shape_of(yolox.rows)
                 self._network.require(
-                    shape is not None and shape[:2] == (1, len(self._cells))
+                    shape is not None and len(shape) == 3 and shape[:2] == (1, len(self._cells))
                     and shape[2] > 5 + yolox.person,
                     f'{yolox.rows} (1, {len(self._cells)}, {6 + yolox.person} or more)')
 
