@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,7 @@ from ros2_occpose.config import DetectionConfig
 from ros2_occpose.detection import load_detector
 from ros2_occpose.detection.duplicates import keypoint_similarity
 from ros2_occpose.errors import InputError
-from ros2_occpose.inference import Session, load_session, models, open_model
+from ros2_occpose.inference import ModelEntry, Session, load_session, models, open_model
 from ros2_occpose.inference.registry import read_models
 from ros2_occpose.resources import resource
 from ros2_occpose.skeleton import COCO17
@@ -103,19 +103,25 @@ def found(people: list[Labelled], detections: Detections) -> int:
     return int((similarities(people, detections) >= FOUND).sum())
 
 
+def known_entries(weights: Path | None) -> dict[str, ModelEntry]:
+    """Those of models.yaml; with `weights` also those of models/detectors.yaml."""
+    entries = models()
+    if weights is None:
+        return entries
+    return {**read_models(resource('models', 'detectors.yaml'), entries), **entries}
+
+
 def detector(config: DetectionConfig | None = None, weights: Path | None = None,
-             threads: int = 2) -> Detector:
-    """A detector on the CPU; with `weights` also those of models/detectors.yaml."""
-    config, entries = config or DetectionConfig(), models()
-    if weights is not None:
-        entries = {**read_models(resource('models', 'detectors.yaml'), entries), **entries}
+             entries: Mapping[str, ModelEntry] | None = None) -> Detector:
+    """A detector on the CPU, whose files may lie in `weights`."""
+    entries = entries or known_entries(weights)
 
     def opened(name: str) -> Session:
         file = entries[name].file
         if weights is not None and file and (weights / file).exists():
-            return load_session(weights / file, device='cpu', threads=threads)
-        return open_model(name, device='cpu', threads=threads)
-    return load_detector(config, opened, entries)
+            return load_session(weights / file, device='cpu', threads=2)
+        return open_model(name, device='cpu', threads=2)
+    return load_detector(config or DetectionConfig(), opened, entries)
 
 
 def measure_stills(folder: Path, min_score: float) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from multiprocessing import get_context
@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from labelled_people import Person, real_people
-from measure_detector import FOUND, detector
+from measure_detector import FOUND, detector, known_entries
 from rendered_stills import rendered_still
 from scipy.optimize import linear_sum_assignment
 
@@ -117,8 +117,10 @@ def _bins() -> list[tuple[float, float]]:
 
 def finders(weights: Path) -> dict[str, Find]:
     """The detectors that are compared; the last one is told where people are."""
-    default = detector()
-    two = detector(DetectionConfig(detector='rtmdet_tinypose', max_people=64), weights)
+    default, entries = detector(), known_entries(weights)
+    crops = entries['tinypose_256x192']         # without its opinion on the boxes
+    entries[crops.name] = replace(crops, settings={**crops.settings, 'sure': 0.0})
+    two = detector(DetectionConfig(detector='rtmdet_tinypose', max_people=64), weights, entries)
 
     def crops_only(image: Image, people: list[Person]) -> Detections:
         boxes = np.array([person.box_px for person in people]).reshape(-1, 4)

@@ -185,6 +185,18 @@ def test_half_makes_the_odds_even(cache):
                                [1, 0.5, (.2 * .7) / (.2 * .7 + .8 * .3)], atol=1e-6)
 
 
+def test_boxes_without_joints_are_doubted(cache):
+    boxes = boxes_px(3)
+    image, _ = picture(boxes[1:])                               # nothing in the first
+    top_down(cache, constant(PICTURE, dets(boxes, [.9, .6, .8])))
+    assert len(mine()(image)) == 3
+    top_down(cache, constant(PICTURE, dets(boxes, [.9, .6, .8])), pointer={**MAPS, 'sure': 0.9})
+    found = mine(min_score=0.1)(image)
+    np.testing.assert_allclose(found.boxes_px, boxes[[2, 1]], atol=1e-4)
+    np.testing.assert_allclose(found.score, [.8, .6] * found.scores.mean(1) / 0.9, atol=1e-6)
+    assert len(mine(min_score=0.6)(image)) == 0
+
+
 def test_what_is_outside_of_the_image_is_not_seen(cache):
     boxes = np.array([[-20, 100, 30, 160], [700, 100, 760, 180], [100, 50, 100, 90.]])
     top_down(cache, constant(PICTURE, dets(boxes, [.9, .8, .7])))

@@ -13,9 +13,10 @@ from .pixels import ImageNetwork, Pixels, read_settings
 
 @dataclass(frozen=True, kw_only=True)
 class Crop(Pixels):
-    """How a crop is cut."""
+    """How a crop is cut, and what the joints in it say of the box."""
 
     wider: float = 1.25         # side of the crop over that of the box
+    sure: float = 0.0           # mean score of the joints below which a person is doubted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,15 @@ class CropKeypoints:
             case SimCC() as simcc:
                 points, scores = decode_simcc(outputs[simcc.x], outputs[simcc.y], size)
         return points * frames[:, None, :1] + frames[:, None, 1:], np.clip(scores, 0, 1)
+
+    def belief(self, scores: Floats) -> Floats:
+        """Factor (N,) on the probability of people whose joints have scores (N, J).
+
+        Box networks take stones and bags for people; in their crops no joint is found.
+        """
+        if not self._settings.sure:
+            return np.ones(len(scores))
+        return np.minimum(scores.mean(1) / self._settings.sure, 1)
 
 
 def crop_frames(boxes_px: Floats, size: tuple[int, int], wider: float) -> Floats:

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ..config import DetectionConfig
 from ..errors import ModelError
 from ..inference import ModelEntry, OpenModel
@@ -44,7 +46,11 @@ class TopDownDetector:
         kept = is_box(boxes, image)
         boxes, score = (a[kept][:self._config.max_people] for a in (boxes, score))
         points, scores = self.keypoints(image, boxes)
-        return as_detections(image, boxes, points, scores, score, self._skeleton)
+        score = score * self.keypoints.belief(scores)
+        order = np.argsort(-score, kind='stable')
+        order = order[score[order] >= self._config.min_score]
+        return as_detections(image, boxes[order], points[order], scores[order], score[order],
+                             self._skeleton)
 
     search = __call__       # a single image is like any other
 
