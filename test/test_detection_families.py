@@ -2,15 +2,12 @@
 from __future__ import annotations
 
 import json
-import runpy
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT
 from small_detectors import CROP, JOINTS, colour_bins, colour_maps, constant, declare
 
 from ros2_occpose import cli
@@ -23,7 +20,6 @@ from ros2_occpose.errors import ConfigError, ModelError
 from ros2_occpose.inference import open_model
 from ros2_occpose.types import Detector
 
-MEASURE = runpy.run_path(str(ROOT / 'scripts' / 'measure_detector.py'))
 PICTURE = (320, 320)                # what box networks see; images of 640x480 at a half
 HALF = 0.5
 PARTS = {'boxes': 'finder', 'keypoints': 'pointer'}
@@ -372,36 +368,3 @@ def test_a_command_takes_a_detector_of_ones_own(cache, tmp_path):
     for human, spots in zip(humans, at, strict=True):
         off = np.array(human['keypoints'])[::3, :2] - spots[0]
         assert np.abs(off).max() < 1.5              # px, after tracking
-
-
-# --- the real networks, where their files are
-
-
-@pytest.fixture
-def weights(shared_data: Path) -> Path:
-    folder = shared_data / 'weights'
-    if not list(folder.glob('*.onnx')):
-        pytest.skip(f'needs weights of others: there are none in {folder}')
-    return folder
-
-
-# What was found when written, of 35 people: 32, 25, 27, 24.
-@pytest.mark.parametrize(('name', 'least'), [
-    ('rtmdet_tinypose', 30), ('yolox_humanart_tinypose', 23), ('yolox_tinypose', 25),
-    ('yolov8n_pose', 22)])
-def test_people_on_labelled_stills_are_found(shared_data, weights, name, least):
-    look, similar = MEASURE['detector'](DetectionConfig(detector=name), weights), []
-    for image, people in MEASURE['stills'](shared_data / 'images'):
-        found = look(image)
-        assert len(found) <= DetectionConfig().max_people
-        similar += MEASURE['similarities'](people, found).tolist()
-    hits = np.array([s for s in similar if s >= MEASURE['FOUND']])
-    assert len(similar) == 35
-    assert len(hits) >= least
-    assert hits.mean() > 0.8                        # object keypoint similarity of the found
-
-
-def test_small_people_of_the_video_are_found(shared_data, weights):
-    look = MEASURE['detector'](DetectionConfig(detector='yolox_tinypose'), weights)
-    frames = MEASURE['video_frames'](shared_data / 'video' / 'pedestrians.avi')
-    assert np.mean([len(look(image)) for image in islice(frames, 0, 60, 6)]) > 4
