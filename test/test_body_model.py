@@ -284,6 +284,22 @@ def test_a_pickle_of_smpl_is_read_without_running_it(tmp_path, monkeypatch, rng,
                                atol=1e-6)
 
 
+@pytest.mark.parametrize('idxs', [[0], [99]], ids=['of itself', 'of nothing'])
+def test_selections_that_fit_nothing_are_no_body(tmp_path, monkeypatch, idxs):
+    class Select:
+        pass
+
+    Select.__module__, Select.__qualname__ = 'chumpy.reordering', 'Select'
+    chosen = Select()
+    chosen.a, chosen.idxs = chosen if idxs == [0] else [0.5], idxs
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, 'chumpy', SimpleNamespace())
+        patch.setitem(sys.modules, 'chumpy.reordering', SimpleNamespace(Select=Select))
+        (tmp_path / 'body.pkl').write_bytes(pickle.dumps({'v_template': chosen}))
+    with pytest.raises(ModelError, match='no body in the format of SMPL'):
+        load_body(str(tmp_path / 'body.pkl'))
+
+
 @pytest.mark.parametrize('face', [0, 3], ids=['smplh', 'smplx'])
 def test_fingers_follow_the_hands_and_the_face_the_head(tmp_path, rng, face):
     """A body of 52 or 55 joints whose fingers and jaw lie still equals the one of 24."""

@@ -220,7 +220,8 @@ def read_pickle(path: Path) -> BodyModel:
     """
     try:
         return model_of(arrays_in(load_pickle(path)), path.stem)
-    except (DataError, AttributeError, KeyError, TypeError, ValueError, ShapeError) as error:
+    except (DataError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+            ShapeError) as error:
         raise ModelError(f'{path} is no body in the format of SMPL ({error}).') from error
 
 
