@@ -23,11 +23,11 @@ WARM_FRAMES = 60                               # until all are found, and the ca
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('input', type=Path, metavar='INPUT',
-                        help='video, image folder or bag that shows people; they are cut out and '
+                        help='video, image folder or bag with people; they are cut out and '
                         'put together to VGA images with 1, 4 and 12 of them')
     parser.add_argument('--output', type=Path, required=True, metavar='FILE.json')
     parser.add_argument('--frames', type=int, default=200, metavar='N',
-                        help='measured for each number of people (default: 200)')
+                        help='frames measured for each number of people (default: 200)')
     add_source_options(parser)
     add_pipeline_options(parser)
 

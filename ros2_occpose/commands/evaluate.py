@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = Any
 
-HELP = 'measure how good lifters are, or the whole pipeline on a recording'
+HELP = 'measure the accuracy of lifters, or of the whole pipeline on recordings'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +42,12 @@ def _add_benchmark(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--output', type=Path, required=True, metavar='DIR',
                         help='folder of results.json, results.md and plots')
     parser.add_argument('--split', choices=SPLITS, default='test',
-                        help='clips to judge on (default: test, which is never trained on)')
+                        help='clips to evaluate on (default: test, which is never trained on)')
     parser.add_argument('--protocol', default='', metavar='NAME[,NAME...]',
                         help='what hides joints: clean, random25, random50, blackout, self, '
                         'object (default: all)')
     parser.add_argument('--seed', type=int, default=0,
-                        help='of cameras, errors of the detector and masks (default: 0)')
+                        help='seed of cameras, detector errors and masks (default: 0)')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -33,17 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--reference-topic', metavar='TOPIC',
                        help='with truth: its topic (default: the one called truth)')
     group.add_argument('--reference-fps', type=float, metavar='HZ',
-                       help='of a file without times')
+                       help='frame rate of a file without times')
     group.add_argument('--reference-unit', choices=('m', 'cm', 'mm'),
-                       help='of a file that does not say')
+                       help='unit of a file that does not say')
     group.add_argument('--max-shift', type=float, metavar='S',
-                       help='how far off the clock of the reference may be; 0: it is right '
+                       help='largest clock offset of the reference; 0: same clock '
                        '(default: 0.5, or 0 if the reference names its frame)')
     group.add_argument('--align', choices=('auto', 'none', 'rigid'), default='auto',
                        help='auto: one rigid motion, unless the reference says that its frame is '
                        "the recording's (default: auto)")
     group.add_argument('--gate', type=float, metavar='M',
-                       help='hips farther apart are other people (default: 1)')
+                       help='largest distance of hips that match (default: 1)')
     add_source_options(parser)
     add_pipeline_options(parser)
 

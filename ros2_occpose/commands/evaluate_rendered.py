@@ -24,17 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--output', type=Path, required=True, metavar='DIR',
                         help='folder of results.json, results.md and a plot')
     parser.add_argument('--bags', type=Path, metavar='DIR',
-                        help='folder of the rendered bags; those that are missing are made '
+                        help='folder of the rendered bags; missing ones are rendered '
                         '(default: bags in the output folder)')
     parser.add_argument('--mocap', type=Path, metavar='DIR',
                         help='folder of motion capture (default: mocap in $OCCPOSE_DATA)')
     parser.add_argument('--scene', default='', metavar='NAME[,NAME...]',
-                        help='of the suite (default: all)')
+                        help='scenes of the suite (default: all)')
     parser.add_argument('--tuning', action='store_true',
-                        help='the scenes for tuning, of other seeds and recordings, instead')
+                        help='use the tuning scenes, with other seeds and recordings, instead')
     parser.add_argument('--only-true-pose', action='store_true',
-                        help='no runs with errors of the camera pose')
-    parser.add_argument('--seed', type=int, default=0, help='of these errors (default: 0)')
+                        help='skip the runs with camera pose errors')
+    parser.add_argument('--seed', type=int, default=0, help='seed of these errors (default: 0)')
     add_pipeline_options(parser)
 
 

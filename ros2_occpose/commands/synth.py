@@ -17,12 +17,12 @@ _SPLITS = ('train', 'validation', 'test')
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument('--output', type=Path, required=True, metavar='BAG',
-                        help='folder of the bag to be; it has its name when it is complete')
+                        help='folder of the bag, created when the bag is complete')
     parser.add_argument('--storage', choices=('mcap', 'sqlite3'), default='mcap')
     parser.add_argument('--mocap', type=Path, metavar='DIR',
                         help='folder of motion capture (default: mocap in $OCCPOSE_DATA)')
     parser.add_argument('--split', choices=_SPLITS, action='append', metavar='NAME',
-                        help='recordings that people move by: train, validation, test; can be '
+                        help='recordings that animate people: train, validation, test; can be '
                         'given several times (default: train and validation)')
     _add_scene(parser.add_argument_group('scene'))
     _add_camera(parser.add_argument_group('camera'))
@@ -46,17 +46,17 @@ def _add_camera(group: argparse._ArgumentGroup) -> None:
                        default='robot', help='how it moves (default: robot)')
     group.add_argument('--lens', choices=('pinhole', 'plumb_bob', 'fisheye'), default='pinhole')
     group.add_argument('--hfov', type=float, metavar='DEG',
-                       help='horizontal field of view (default: 72, fisheye 118)')
+                       help='horizontal field of view (default: 72, fisheye: 118)')
     group.add_argument('--size', default='640x480', metavar='WxH')
     group.add_argument('--fps', type=float, default=30.0, metavar='HZ')
     group.add_argument('--compressed', action='store_true',
                        help='JPEG images instead of raw ones')
     group.add_argument('--jpeg-quality', type=int, metavar='0-100',
-                       help='0: images that were never JPEG (default: drawn, 60 to 95)')
+                       help='0: without JPEG artefacts (default: random, 60 to 95)')
     group.add_argument('--noise', type=float, default=1.0, metavar='FACTOR',
-                       help='noise of the sensor, of the usual one; 0: none (default: 1)')
+                       help='sensor noise relative to an ordinary one; 0: none (default: 1)')
     group.add_argument('--blur', type=float, default=1.0, metavar='FACTOR',
-                       help='motion blur: time of exposure, of the usual one; 0: none '
+                       help='motion blur: exposure time relative to an ordinary one; 0: none '
                        '(default: 1)')
 
 

@@ -20,36 +20,37 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--data', type=Path, required=True,
                         help='folder of motion capture (bvh, deepmimic, expmap ...)')
     parser.add_argument('--output', type=Path, required=True,
-                        help='folder of checkpoints; a run there goes on')
+                        help='folder of checkpoints; a run in it is resumed')
     parser.add_argument('--steps', type=int, default=8000, help='steps of the optimiser')
     parser.add_argument('--channels', type=int,
                         help='width of the network (default: 256; of chomp, of an entry of its '
                         'motion map: 36)')
-    parser.add_argument('--batch', type=int, default=16, help='sequences a step and process')
+    parser.add_argument('--batch', type=int, default=16, help='sequences per step and process')
     parser.add_argument('--groups', type=int, default=96,
-                        help='groups of 128 clips to draw and go through again and again')
+                        help='groups of 128 clips to generate and iterate over')
     parser.add_argument('--share', type=float, default=1.0,
-                        help='of the recordings that are learned from (default: 1)')
-    parser.add_argument('--seed', type=int, default=0, help='of weights and data')
+                        help='share of the recordings to train on (default: 1)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of weights and data')
     parser.add_argument('--frames', type=int,
-                        help='of a sequence (default: 243, of occlusion_aware 128, of chomp 64)')
+                        help='length of a sequence (default: 243, occlusion_aware 128, chomp 64)')
     parser.add_argument('--row', type=int, metavar='N',
-                        help='of occlusion_aware and chomp: a row of their ablation, 1 to 7')
+                        help='occlusion_aware and chomp only: row of their ablation, 1 to 7')
     parser.add_argument('--prior', type=Path, metavar='FILE',
-                        help='of chomp: best.pt of a chomp_prior (or chomp_prior_causal)')
+                        help='chomp only: best.pt of a chomp_prior (or chomp_prior_causal)')
     parser.add_argument('--body', default='human',
-                        help='of chomp: human, cylinder or a file (default: human)')
+                        help='chomp only: human, cylinder or a file (default: human)')
     parser.add_argument('--without', default='', metavar='PART[,PART...]',
-                        help='of occlusion_aware: leave parts out (denoise, aware, symmetry, '
+                        help='occlusion_aware only: parts to leave out (denoise, aware, symmetry, '
                         'adversary, regularise, augment)')
     parser.add_argument('--noise', default='real', choices=('real', 'rendered'),
-                        help='of simulated detections: as measured on real video or in rendered '
-                        'scenes (not of occlusion_aware and chomp)')
+                        help='errors of simulated detections, measured on real video or in '
+                        'rendered scenes (not for occlusion_aware and chomp)')
     parser.add_argument('--cache', type=Path,
-                        help='folder where drawn clips are kept (default: the cache of models)')
+                        help='folder of generated clips (default: in the cache of models)')
     parser.add_argument('--device', default='cpu', choices=('cpu', 'cuda'))
     parser.add_argument('--threads', type=int, default=1, help='CPU threads of the training')
-    parser.add_argument('--workers', type=int, default=1, help='processes that make data, 0: none')
+    parser.add_argument('--workers', type=int, default=1,
+                        help='processes that generate data, 0: none')
 
 
 def run(args: Namespace) -> None:
