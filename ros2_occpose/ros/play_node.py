@@ -127,7 +127,7 @@ class PlayNode(Node):
         for note in source.notes:
             self.get_logger().warning(note)
         self.get_logger().info(f'Playing {self._config.input}: {source.length or "some"} images '
-                               f'at {source.fps:g} Hz, {self._config.rate:g} times as fast.')
+                               f'at {source.fps:g} Hz, speed {self._config.rate:g}.')
 
     def _conclude(self) -> None:
         more = {'left late': self.late, 'were refused by DDS': self.refused}
