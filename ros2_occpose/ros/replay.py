@@ -14,13 +14,16 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..config import NodeConfig
+from ..config import LiftingConfig, NodeConfig
 from ..errors import ConfigError, OccposeError
+from ..inference import open_model
+from ..lifting import load_lifter
 from ..recording.bag import BagSource
 from ..recording.source import SourceOptions, open_source
 from ..types import CameraPoseSource
@@ -80,6 +83,8 @@ def plan(recording: Path, given: Mapping[str, str]) -> list[Process]:
     """
     values = {name: given.get(name, default) for name, (default, _) in ARGUMENTS.items()}
     numbers = _numbers(values)
+    if values['lifter']:          # a node that cannot start would leave the player waiting
+        load_lifter(LiftingConfig(lifter=values['lifter']), partial(open_model, device='cpu'))
     mount = tuple(numbers['camera_mount'])
     source = open_source(recording, SourceOptions(
         camera_file=Path(values['camera']) if values['camera'] else None,

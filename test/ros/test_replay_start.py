@@ -11,7 +11,7 @@ from parts import part, without
 from recorded import Run, assert_same, humans_in, moving_bag, play, street
 from test_cli_evaluate_bag import record
 
-from ros2_occpose.errors import ConfigError, InputError
+from ros2_occpose.errors import ConfigError, InputError, ModelError
 from ros2_occpose.ros.replay import ARGUMENTS, plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +57,10 @@ def test_mistakes_are_said_before_anything_starts(tmp_path: Path) -> None:
         plan(bag, {'rate': 'fast'})
     with pytest.raises(InputError, match='Expected /up among the topics'):
         plan(bag, {'pose_topic': '/up'})
+    with pytest.raises(ModelError, match=r"Unknown model 'gatd_causal'.* is gated_causal meant"):
+        plan(bag, {'lifter': 'gatd_causal'})
+    with pytest.raises(ModelError, match='looks both ways'):
+        plan(bag, {'lifter': 'gated'})
 
 
 def test_the_start_without_launch_is_one_line_where_it_cannot_work(run: Run,
