@@ -120,6 +120,9 @@ class PlayNode(Node):
         except OccposeError as error:
             self.failed = True
             self.get_logger().error(str(error))
+        except rclpy_implementation.RCLError:
+            if self.context.ok():            # else told to stop while it asked something
+                raise
         finally:
             self.context.try_shutdown()      # ends the process
 
