@@ -29,7 +29,7 @@ DOUBLED = ('ament_index_python', 'ament_index_python.packages', 'launch', 'launc
            'launch_ros.parameter_descriptions')
 GIVEN = {'image': '/camera/image_raw', 'camera_pose': 'odometry', 'world_frame': 'map',
          'device': 'cpu', 'image_transport': 'compressed', 'hfov': '70', 'namespace': 'robot',
-         'use_sim_time': 'true', 'rviz': 'true', 'log_level': 'debug', 'lifter': 'plain'}
+         'use_sim_time': 'true', 'rviz': 'true', 'log_level': 'debug', 'lifter': 'chomp_causal'}
 PARAMETERS = {'use_sim_time', *(name for config in (NodeConfig(), PipelineConfig())
                                 for name, _, _ in flatten(config))}
 
@@ -185,7 +185,7 @@ def test_what_is_given_are_parameters_that_take_it(doubles: None) -> None:
     assert given.pop('use_sim_time') is True
     assert given == {'camera_pose': 'odometry', 'world_frame': 'map', 'device': 'cpu',
                      'image_transport': 'compressed', 'fallback_hfov_deg': 70.0,
-                     'lifting.lifter': 'plain',
+                     'lifting.lifter': 'chomp_causal',
                      'publish.shapes.meshes': True}          # for RViz
     for config in (NodeConfig(), PipelineConfig()):
         names = {name for name, _, _ in flatten(config)} & set(given)
