@@ -83,7 +83,7 @@ def plan(recording: Path, given: Mapping[str, str]) -> list[Process]:
     """
     values = {name: given.get(name, default) for name, (default, _) in ARGUMENTS.items()}
     numbers = _numbers(values)
-    if values['lifter']:          # a node that cannot start would leave the player waiting
+    if values['lifter']:          # else the player waits for a node that cannot start
         load_lifter(LiftingConfig(lifter=values['lifter']), partial(open_model, device='cpu'))
     mount = tuple(numbers['camera_mount'])
     source = open_source(recording, SourceOptions(

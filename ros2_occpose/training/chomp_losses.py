@@ -66,8 +66,8 @@ def masked_l1(predicted: Tensor, target: Tensor, masked: Tensor) -> Tensor:
 def jitter(joints: Tensor, target: Tensor, counts: Tensor) -> Tensor:
     """How much joints move from frame to frame that should not [m], in the place of eq. 4.
 
-    The paper punishes every change of the 3D motion map. With true motion at hand only what is
-    not true need be: jitter goes, and fast movements stay (docs/chomp.md).
+    The paper punishes every change of the 3D motion map, true motion too. Here true motion is
+    taken off before: jitter goes, and fast movements stay (docs/chomp.md).
 
     Args:
         joints: (B, T, J, 3) [m].
