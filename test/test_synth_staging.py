@@ -9,6 +9,7 @@ import pytest
 from ros2_occpose.body.cylinder_mesh import cylinder_character
 from ros2_occpose.errors import ConfigError, DataError
 from ros2_occpose.geometry import Camera
+from ros2_occpose.synth import staging
 from ros2_occpose.synth.camera_path import (
     KINDS,
     Disturbance,
@@ -16,7 +17,7 @@ from ros2_occpose.synth.camera_path import (
     draw_camera_way,
     in_view,
 )
-from ros2_occpose.synth.floor import Floor, smooth_way
+from ros2_occpose.synth.floor import Floor, along_m, smooth_way
 from ros2_occpose.synth.gait import along, contacts, cycle_of, pace_m_s, walk
 from ros2_occpose.synth.staging import (
     Cast,
@@ -109,6 +110,15 @@ def test_nobody_walks_through_furniture_or_people(plays: Repertoire) -> None:
             step = np.diff(walker[::5], axis=0)
             turns = np.diff(np.unwrap(np.arctan2(step[:, 1], step[:, 0])))
             assert np.abs(turns).max() < 1.4
+
+
+def test_ways_whose_corners_are_one_place_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    legs, drawn = [np.array([[0.0, -3.0], [0.01, -3.0]])], staging._leg
+    monkeypatch.setattr(staging, '_leg', lambda *args: legs.pop() if legs else drawn(*args))
+    gone, nobody = np.linspace(0.0, 9.0, 300), np.zeros((0, 300, 2))
+    corners = staging._corners(np.random.default_rng(0), gone, SHELVES, AREA, nobody)
+    assert not legs
+    assert along_m(smooth_way(corners))[-1] > 9.0
 
 
 def test_soles_are_on_the_floor(plays: Repertoire) -> None:

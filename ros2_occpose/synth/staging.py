@@ -235,6 +235,9 @@ def _corners(rng: Generator, gone: Floats, floor: Floor, area: Floats, taken: Fl
     for _ in range(_TRIES):
         legs.append(_leg(rng, area, legs))
         way = smooth_way(np.concatenate(legs))
+        if len(way) < 2:                                # its corners are one place
+            legs.clear()
+            continue
         length = STEP_M * (len(way) - 1)
         walked = gone <= length
         place, _ = along(way, gone[walked])
