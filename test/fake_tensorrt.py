@@ -121,7 +121,8 @@ class Context:
         return True
 
     def get_tensor_shape(self, name: str) -> list[int]:
-        batch = max(shape[0] for shape in self._profile.values())
+        [batch] = {length for name, shape in self._profile.items() for length, open_length in
+                   zip(shape, self._engine.get_tensor_shape(name)) if open_length == -1} or {1}
         return [batch if n == -1 else n for n in self._engine.get_tensor_shape(name)]
 
     def set_tensor_address(self, name: str, address: int) -> bool:

@@ -6,6 +6,7 @@ needs_gpu compare it with ONNX Runtime, and `test_tensorrt_has_what_we_call` rea
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ from ros2_occpose.inference.engines import (
     engine_path,
     split,
 )
+from ros2_occpose.resources import resource
 
 ORIN = Device('Orin', (8, 7))
 MODULE = 'ros2_occpose.inference.tensorrt_session'
@@ -96,9 +98,11 @@ def test_engines_are_kept_apart_by_all_that_they_depend_on(path: Path) -> None:
 
 def test_batches_and_their_parts() -> None:
     assert batches_of({'a': ('batch', 3), 'b': (3,)}) == BATCHES
+    assert batches_of({'a': ('n', 3), 'b': (32, 'batch', 8)}) == BATCHES
     assert batches_of({'a': (1, 3)}) == (1,)
-    with pytest.raises(ModelError, match=r"input a has the shape \('batch', 'frames'\)"):
-        batches_of({'a': ('batch', 'frames')})
+    for shape in (('batch', 'frames'), (1, 'frames', 3)):
+        with pytest.raises(ModelError, match=rf'input a has the shape {re.escape(str(shape))}'):
+            batches_of({'a': shape})
     for count in range(40):
         parts = split(count, BATCHES)
         assert sum(number for _, number, _ in parts) == count
@@ -162,6 +166,20 @@ def test_any_number_of_people(tensorrt: ModuleType, path: Path, count: int) -> N
         if count:
             np.testing.assert_array_equal(result['more'], [2, 3, 4])
     assert result.keys() == {'scaled', 'more'}
+
+
+@pytest.mark.parametrize('count', [1, 3, 4, 21])
+@pytest.mark.parametrize('name', ['chomp_causal', 'gated_causal'])
+def test_lifters_with_people_on_any_axis(tensorrt: ModuleType, name: str, count: int) -> None:
+    path = resource('models', f'{name}.onnx')
+    session, reference = tensorrt.TensorrtSession(path), load_session(path, device='cpu')
+    rng = np.random.default_rng(count)
+    feed = {name: rng.normal(size=[count if n == 'batch' else n for n in shape])
+            for name, shape in session.inputs.items()}
+    wanted, got = reference(feed), session(feed)
+    assert got.keys() == wanted.keys()
+    for name, array in wanted.items():
+        np.testing.assert_allclose(got[name], array, atol=1e-4)
 
 
 def test_a_fixed_batch(tensorrt: ModuleType, path: Path) -> None:

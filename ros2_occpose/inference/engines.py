@@ -13,7 +13,7 @@ from ..errors import ModelError
 from ..resources import cache_folder
 from .cuda import Device
 from .files import locked, remembered_sha256, write_atomically
-from .session import Shape
+from .session import Array, Shape
 
 FORMAT = 1  # of the files; a new number makes older ones stale
 BATCHES = (1, 4, 16)  # an engine runs these numbers of people, others are filled up or split
@@ -77,17 +77,17 @@ def batches_of(inputs: Mapping[str, Shape]) -> tuple[int, ...]:
     """The batch sizes to build for: `BATCHES`, or (1,) when no length is open.
 
     Raises:
-        ModelError: A length other than the first is open.
+        ModelError: A length is open that is neither the first nor called batch, or there are two.
     """
     for name, shape in inputs.items():
-        if any(isinstance(n, str) for n in shape[1:]):
+        lengths = [n for n in shape if isinstance(n, str)]
+        if len(lengths) > 1 or (lengths and lengths != ['batch'] and shape[0] != lengths[0]):
             raise ModelError(
-                f'TensorRT runs networks of which only the first length is open, but input {name} '
-                f'has the shape {shape}; export it with fixed lengths.'
+                f'TensorRT runs networks of which only the batch is open, the first length or one '
+                f'called batch, but input {name} has the shape {shape}; export it with fixed '
+                'lengths.'
             )
-    return (
-        BATCHES if any(shape and isinstance(shape[0], str) for shape in inputs.values()) else (1,)
-    )
+    return BATCHES if any(isinstance(n, str) for s in inputs.values() for n in s) else (1,)
 
 
 def at_batch(shape: Shape, batch: int) -> tuple[int, ...]:
@@ -106,3 +106,10 @@ def split(count: int, batches: tuple[int, ...]) -> list[tuple[int, int, int]]:
         number = min(count - first, batches[-1])
         parts.append((first, number, next(b for b in batches if b >= number)))
     return parts
+
+
+def part_of(array: Array, axis: int | None, first: int, number: int) -> Array:
+    """A view of some people in an array; of everything where no axis (None) is of people."""
+    if axis is None:
+        return array
+    return array[(slice(None),) * axis + (slice(first, first + number),)]

@@ -21,7 +21,15 @@ import tensorrt as trt
 
 from ..errors import ModelError
 from .cuda import Device, Memory, Stream, find_device
-from .engines import Engine, at_batch, batches_of, cached_engine, engine_path, split
+from .engines import (
+    Engine,
+    at_batch,
+    batches_of,
+    cached_engine,
+    engine_path,
+    part_of,
+    split,
+)
 from .session import Array, Shape, checked_inputs
 
 TrtObject = Any  # the package has no types
@@ -72,15 +80,11 @@ class TensorrtSession:
             name: np.dtype(_DTYPES[self._engine.get_tensor_dtype(name)]) for name in self.inputs
         }
         self._batches = batches_of(self.inputs)
-        # What has no open length is the same for everybody: it is neither split nor filled up.
-        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
-        self._shared = {
-            name for name in names if -1 not in tuple(self._engine.get_tensor_shape(name))
-        }
+        self._axes = _axes_of(self._engine)
         self._runs: dict[int, _Run] = {}
         for profile, batch in enumerate(self._batches):
             shapes = {name: at_batch(shape, batch) for name, shape in self.inputs.items()}
-            self._runs[batch] = _Run(self._engine, profile, shapes, self._shared, self._stream)
+            self._runs[batch] = _Run(self._engine, profile, shapes, self._axes, self._stream)
 
     def __call__(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
         """Run the network.
@@ -91,18 +95,20 @@ class TensorrtSession:
         """
         feed = checked_inputs(self._name, self.inputs, self._dtypes, arrays)
         self._stream.activate()
-        count = next((len(feed[name]) for name in feed if name not in self._shared), 1)
+        axes = self._axes
+        count = next((a.shape[axis] for name, a in feed.items()
+                      if (axis := axes[name]) is not None), 1)
         parts = []
         for first, number, batch in split(count, self._batches):
             rows = {
-                name: array if name in self._shared else array[first : first + number]
-                for name, array in feed.items()
+                name: part_of(array, axes[name], first, number) for name, array in feed.items()
             }
             parts.append(self._runs[batch](rows, number))
         if len(parts) == 1:
             return parts[0]
         return {
-            name: array if name in self._shared else np.concatenate([part[name] for part in parts])
+            name: array if (axis := axes[name]) is None else np.concatenate(
+                [part[name] for part in parts], axis)
             for name, array in parts[0].items()
         }
 
@@ -115,7 +121,7 @@ class _Run:
         engine: TrtObject,
         profile: int,
         shapes: Mapping[str, tuple[int, ...]],
-        shared: set[str],
+        axes: Mapping[str, int | None],
         stream: Stream,
     ) -> None:
         self._stream = stream
@@ -136,7 +142,7 @@ class _Run:
             self._context.set_tensor_address(name, memory.address)
         self._inputs = list(shapes)
         self._outputs = [name for name in names if name not in shapes]
-        self._shared = shared
+        self._axes = axes
         self._enqueue()  # the first run may allocate, which cannot be recorded
         stream.wait()
         try:
@@ -156,15 +162,23 @@ class _Run:
     def __call__(self, feed: Mapping[str, Array], number: int) -> dict[str, Array]:
         """Run the first `number` rows; the rest of the batch holds what was there before."""
         for name, array in feed.items():
-            host = self._memory[name].host
-            (host if name in self._shared else host[:number])[...] = array
+            part_of(self._memory[name].host, self._axes[name], 0, number)[...] = array
         self._launch()
         self._stream.wait()
-        hosts = {name: self._memory[name].host for name in self._outputs}
         return {
-            name: (host if name in self._shared else host[:number]).copy()
-            for name, host in hosts.items()
+            name: part_of(self._memory[name].host, self._axes[name], 0, number).copy()
+            for name in self._outputs
         }
+
+
+def _axes_of(engine: TrtObject) -> dict[str, int | None]:
+    """Which axis of each input and output is of people.
+
+    What has none (None) is the same for everybody: it is neither split nor filled up.
+    """
+    names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+    shapes = {name: tuple(engine.get_tensor_shape(name)) for name in names}
+    return {name: shape.index(-1) if -1 in shape else None for name, shape in shapes.items()}
 
 
 def _require_known_lengths(engine: TrtObject, context: TrtObject) -> None:
