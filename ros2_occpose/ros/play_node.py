@@ -257,14 +257,7 @@ class PlayNode(Node):
 
 def main() -> int:
     """Play until the end, or until told to stop; 1 where it could not go on."""
-    nodes: list[PlayNode] = []
-
-    def make_node() -> PlayNode:
-        nodes.append(PlayNode())
-        return nodes[0]
-
-    code = run_node(make_node)
-    return code or int(any(node.failed for node in nodes))
+    return run_node(PlayNode)
 
 
 if __name__ == '__main__':

@@ -16,8 +16,10 @@ from rclpy.node import Node
 
 from ..errors import ModelError, OccposeError
 from ..resources import NAME, resource
+from .deadline import ending_within
 
-WATCH_S, LEAVE_S = 0.1, 1.0     # between looks whether to stop; until patience ends
+WATCH_S, LEAVE_S = 0.1, 0.6     # between looks whether to stop; until patience ends
+DESTROY_S = 1.0                 # for DDS; with the two above less than two seconds
 SWITCH_S = 0.0005               # the longest that one thread of Python keeps the others waiting
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')   # Jazzy, Kilted
 
@@ -28,6 +30,13 @@ class Closable(Protocol):
 
     def close(self) -> None:
         """Stop; the context is still valid."""
+
+
+@runtime_checkable
+class Fallible(Protocol):
+    """A node that ends the process by itself, maybe because it could not go on."""
+
+    failed: bool
 
 
 def run_node(make: Callable[[], Node], arguments: Sequence[str] | None = None) -> int:
@@ -47,42 +56,64 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
         arguments: Of the command line; those of the process if not given.
 
     Returns:
-        0, or 2 where a node cannot be made; the reason is printed.
+        0, 1 where a node has failed, or 2 where one cannot be made; the reason is printed.
     """
     use_dds_profile()
     sys.setswitchinterval(SWITCH_S)
     _init(arguments)
     nodes: list[Node] = []
-    executor, leaving = SingleThreadedExecutor(), threading.Event()
+    executor, leaving = SingleThreadedExecutor(), _Leaving()
     watch = threading.Thread(target=_leave_in_time, args=(leaving, nodes), daemon=True)
     watch.start()
+    code = 1
     try:
         for node in make():
             nodes.append(node)
             executor.add_node(node)
         executor.spin()
+        code = 0
     except OccposeError as error:
         print(f'error: {error}', file=sys.stderr)
-        return 2
+        code = 2
     except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        code = 0
     except Exception:
         if rclpy.ok():
             raise              # else it was told to stop in the middle of a callback
+        code = 0
     finally:
-        leaving.set()
+        leaving.begin()
         _hear_no_more()
         # In this order: otherwise rclpy ends the process with "terminate called".
         executor.shutdown()
         _close(nodes)
-        rclpy.try_shutdown()
-        for node in nodes:
-            node.destroy_node()
+        code = code or int(any(isinstance(node, Fallible) and node.failed for node in nodes))
+        _destroy(nodes, code)
         watch.join()
     if threading.active_count() > 1:
         # A thread inside a long call of a network cannot be stopped, nor may Python end under it.
-        _leave()
-    return 0
+        _leave(code)
+    return code
+
+
+class _Leaving:
+    """Only one thread leaves: the main one, or the one that has waited for it in vain."""
+
+    def __init__(self) -> None:
+        self._first, self._begun = threading.Lock(), threading.Event()
+
+    def begin(self) -> None:
+        """For the main thread; does not return if the other one has begun: it ends the process."""
+        self._first.acquire()
+        self._begun.set()
+
+    def begun_within(self, seconds: float) -> bool:
+        """Whether the main thread has begun; waits for that."""
+        return self._begun.wait(seconds)
+
+    def take_over(self) -> bool:
+        """For the other thread; False if the main one has begun after all."""
+        return self._first.acquire(blocking=False)
 
 
 def _init(arguments: Sequence[str] | None) -> None:
@@ -116,25 +147,34 @@ def _close(nodes: Sequence[Node]) -> None:
         thread.join()
 
 
-def _leave_in_time(leaving: threading.Event, nodes: Sequence[Node]) -> None:
+def _leave_in_time(leaving: _Leaving, nodes: Sequence[Node]) -> None:
     """End the process if it is told to stop while its main thread hears nothing.
 
     It may be loading a network, in a service too. The nodes are destroyed, as the shared memory of
     Fast DDS would be left behind otherwise.
     """
-    while not leaving.wait(WATCH_S):
+    while not leaving.begun_within(WATCH_S):
         if not rclpy.ok():
-            if not leaving.wait(LEAVE_S):
-                for node in nodes:
-                    node.destroy_node()
-                _leave()
+            if not leaving.begun_within(LEAVE_S) and leaving.take_over():
+                _destroy(nodes, 0)
+                _leave(0)
             return
 
 
-def _leave() -> None:
+def _destroy(nodes: Sequence[Node], code: int) -> None:
+    """Say goodbye to the other nodes; where DDS hangs over it, the process ends with this code."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    with ending_within(DESTROY_S, code):
+        rclpy.try_shutdown()
+        for node in nodes:
+            node.destroy_node()
+
+
+def _leave(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def use_dds_profile() -> None:

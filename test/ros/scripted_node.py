@@ -1,7 +1,8 @@
 """The live node with a script for a pipeline, as a process: `scripted_node.py [PEOPLE [SECONDS]]`.
 
 SECONDS is how long the pipeline takes. `scripted_node.py broken` has a model that is not there,
-`slow` and `deaf` are still loading theirs when they are told to stop.
+`slow` and `deaf` are still loading theirs when they are told to stop. DDS hangs at the end of
+`stuck` and `deaf-stuck`, as it does in earnest: no other thread of Python runs any more.
 """
 import ctypes
 import sys
@@ -23,6 +24,21 @@ from ros2_occpose.ros.pose_node import PoseNode  # noqa: E402
 from ros2_occpose.ros.running import run_nodes  # noqa: E402
 
 
+class StuckNode(PoseNode):
+    """Cannot be destroyed."""
+
+    def destroy_node(self) -> None:
+        print('Destroying for ever', flush=True)
+        lock_twice(ctypes.PyDLL(None))      # keeps the global lock of Python
+
+
+def lock_twice(libc: ctypes.CDLL) -> None:
+    """Hang for ever; no signal interrupts this."""
+    mutex = ctypes.create_string_buffer(256)
+    libc.pthread_mutex_lock(mutex)
+    libc.pthread_mutex_lock(mutex)
+
+
 def main(people: str = '2', seconds: str = '0') -> int:
     def load(config: PipelineConfig) -> ScriptedPipeline:
         if people == 'broken':
@@ -30,16 +46,14 @@ def main(people: str = '2', seconds: str = '0') -> int:
         if people == 'slow':
             print('Loading for five seconds', flush=True)
             time.sleep(5)
-        if people == 'deaf':
+        if people.startswith('deaf'):
             print('Loading for ever', flush=True)
-            mutex, lock = ctypes.create_string_buffer(256), ctypes.CDLL(None).pthread_mutex_lock
-            lock(mutex)
-            lock(mutex)                     # no signal interrupts this
-        scene = crowd(int(people), seconds=4, fps=2)
+            lock_twice(ctypes.CDLL(None))
+        scene = crowd(2 if people == 'stuck' else int(people), seconds=4, fps=2)
         return ScriptedPipeline(scene, float(seconds))
 
     def make() -> Iterator[PoseNode]:
-        node = PoseNode(load)
+        node = (StuckNode if people.endswith('stuck') else PoseNode)(load)
         yield node
         node.start()
 

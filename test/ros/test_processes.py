@@ -52,6 +52,22 @@ def test_a_node_that_loads_its_models_stops_cleanly(run: Run, load: str,
     assert 'Traceback' not in node.said
 
 
+@pytest.mark.parametrize(('kind', 'sign'), [('stuck', 'Listening to /image'),
+                                            ('deaf-stuck', 'Loading for ever')])
+def test_a_node_over_which_dds_hangs_stops_cleanly(run: Run, kind: str, sign: str) -> None:
+    """It keeps the global lock of Python; the node leaves from either of two threads."""
+    before = set(SHARED_MEMORY.iterdir())
+    node = run(SCRIPTED_NODE, kind)
+    node.wait_for(sign)
+    time.sleep(0.2)
+    used = shared_memory_of(node.pid) - before
+    assert node.stop(signal.SIGINT) == 0, node.said
+    assert 'Destroying for ever' in node.said
+    assert 'DDS hangs while it is shut down' in node.said
+    assert used
+    assert abandoned(used) == set()
+
+
 STATES = {
     'unconfigured': (), 'inactive': ('configure',), 'active': ('configure', 'activate'),
     'deactivated': ('configure', 'activate', 'deactivate'), 'finalized': ('shutdown',)}
