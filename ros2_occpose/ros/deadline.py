@@ -19,7 +19,7 @@ from pathlib import Path
 SHARED_MEMORY, LOCKS = Path('/dev/shm'), Path('/proc/locks')
 LOCK = re.compile(r'(fast(?:dds|rtps)_\w+)_[es]l')      # of a segment or port of Fast DDS
 EXIT_S = 0.1                                            # after the files have been removed
-SAID = b'ros2_occpose: DDS hangs while it is shut down; ended without it'
+SAID = b'ros2_occpose: DDS does not end in time; the process ends without it'
 SIGEV_THREAD = 2                                        # <signal.h>
 log = logging.getLogger(__name__)
 
