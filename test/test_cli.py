@@ -292,11 +292,12 @@ def test_assumptions_are_said_loudly(video: Path, tmp_path: Path, pipeline: type
     assert json.loads((tmp_path / 'out' / 'summary.json').read_text())['notes']
 
 
-def test_nothing_to_process_is_said(tmp_path: Path, capsys: pytest.CaptureFixture,
+def test_nothing_to_process_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture,
                                     shared_data: Path) -> None:
     video = shared_data / 'video' / 'pedestrians.avi'
-    assert cli.main(['run', str(video), '--output', str(tmp_path / 'out'), '--start', '1000']) == 0
-    assert 'No image was processed; expected at least one' in capsys.readouterr().out
+    assert cli.main(['run', str(video), '--output', str(tmp_path / 'out'), '--start', '1000']) == 2
+    said = capsys.readouterr().err
+    assert f'error: Expected at least one image of {video} to process, got none; see' in said
 
 
 def test_options_of_bags_are_not_ignored_silently(tmp_path: Path) -> None:

@@ -39,9 +39,10 @@ def run(args: argparse.Namespace) -> None:
     """Process every frame and write all files.
 
     Raises:
-        OccposeError: The input, the calibration, the configuration or a model cannot be used.
+        OccposeError: The input, the calibration, the configuration or a model cannot be used, or
+            no image was processed.
     """
-    from ..errors import ConfigError
+    from ..errors import ConfigError, InputError
     from ..pipeline import Pipeline
     from ..recording.source import open_source
     from ..recording.summary import Tally, peak_memory_mb, table, write_summary
@@ -66,9 +67,10 @@ def run(args: argparse.Namespace) -> None:
             write_summary(args.output / 'summary.json', summary)
             print(table(summary))
             print(f'The files are in {args.output}.')
-        elif complete:
-            print('note: No image was processed; expected at least one in the part chosen by '
-                  '--start and --seconds, and with --pose-topic a camera pose at its stamp.')
+    if not tally.frames_answered:
+        raise InputError(f'Expected at least one image of {args.input} to process, got none; see '
+                         '--start and --seconds, and with --pose-topic whether there are camera '
+                         'poses at the stamps of the images.')
 
 
 def _meshes(name: str) -> MeshMaker:
