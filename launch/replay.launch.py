@@ -14,7 +14,8 @@ ENVIRONMENT = os.environ.get('VIRTUAL_ENV')
 if ENVIRONMENT:      # `ros2` runs the Python of the installation; rosbags lies in the environment
     sys.path.append(sysconfig.get_path('purelib', 'posix_prefix', {'base': ENVIRONMENT}))
 
-from ros2_occpose.ros.replay import ARGUMENTS, PACKAGE, Process, logger_of, plan  # noqa: E402
+from ros2_occpose.ros.replay import PACKAGE, Process, logger_of, plan  # noqa: E402
+from ros2_occpose.ros.replay_arguments import ARGUMENTS  # noqa: E402
 
 SHARE = Path(get_package_share_directory(PACKAGE))
 DDS_PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')

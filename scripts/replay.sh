@@ -9,6 +9,11 @@
 set -eo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+for word in "$@"; do
+  case $word in
+    -h | --help) cd "$root" && exec python3 -m ros2_occpose.ros.replay_arguments ;;
+  esac
+done
 bash "$root/scripts/bootstrap.sh"
 # shellcheck source=scripts/env.sh
 source "$root/scripts/env.sh"

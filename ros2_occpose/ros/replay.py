@@ -5,7 +5,6 @@ starts the same without it (`scripts/replay.sh`).
 """
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import subprocess
@@ -24,40 +23,17 @@ from ..config import LiftingConfig, NodeConfig
 from ..errors import ConfigError, OccposeError
 from ..inference import open_model
 from ..lifting import load_lifter
+from ..parameter_file import load_overrides
 from ..recording.bag import BagSource
 from ..recording.source import SourceOptions, open_source
 from ..types import CameraPoseSource
+from .replay_arguments import ARGUMENTS, NODE, parser
 from .running import use_dds_profile
 
-PACKAGE, NODE = 'ros2_occpose', 'occpose'
+PACKAGE = 'ros2_occpose'
 STOP_S, POLL_S = 10.0, 0.2
 PATIENCE_S = 5.0            # for a camera pose that has been sent already
 IMAGE, INFO = '/camera/image', '/camera/camera_info'        # of recordings that name no topics
-
-# name -> (default, meaning); empty: the node's own default, or what the recording says
-ARGUMENTS = {
-    'image_topic': ('', 'Image topic, for bags with several.'),
-    'pose_topic': ('', 'Camera pose in the bag: a topic of PoseStamped or Odometry, or /tf; '
-                   'without it, results are in the camera frame.'),
-    'world_frame': ('', 'Frame of the results (default: that of the poses; odom for /tf).'),
-    'camera_mount': ('', 'Pose x y z qx qy qz qw of the optical frame in the body of '
-                     'pose_topic; without pose_topic, of a static camera in the world.'),
-    'camera': ('', 'Calibration (camera_info YAML) instead of the CameraInfo in the bag.'),
-    'hfov': ('', 'Horizontal field of view of a recording without calibration [deg].'),
-    'rate': ('1.0', 'Playback speed relative to the recording, at most.'),
-    'start': ('0.0', 'Skip so much at the beginning [s].'),
-    'seconds': ('0.0', 'Play only so much [s]; 0: all.'),
-    'loop': ('false', 'true: repeat forever; time jumps back, ids are not reused.'),
-    'lossless': ('true', 'true: process every image, however long it takes; false: as on the '
-                 'robot, the newest image wins.'),
-    'output': ('', 'Folder for poses.mcap and poses.jsonl; empty: nothing is recorded.'),
-    'params_file': ('', 'ROS parameter file of the node.'),
-    'meshes': ('', 'true: body meshes in the markers.'),
-    'device': ('', 'Where networks run: auto, cpu, cuda or tensorrt.'),
-    'lifter': ('', 'Lifter, see: occpose models list.'),
-    'namespace': (NODE, 'Namespace of the nodes and of their topics.'),
-    'log_level': ('info', 'debug, info, warn, error or fatal.'),
-}
 
 
 @dataclass(frozen=True)
@@ -83,8 +59,9 @@ def plan(recording: Path, given: Mapping[str, str]) -> list[Process]:
     """
     values = {name: given.get(name, default) for name, (default, _) in ARGUMENTS.items()}
     numbers = _numbers(values)
-    if values['lifter']:          # else the player waits for a node that cannot start
-        load_lifter(LiftingConfig(lifter=values['lifter']), partial(open_model, device='cpu'))
+    if lifter := values['lifter'] or _lifter_in_file(values):
+        # Else the player waits for a node that cannot start.
+        load_lifter(LiftingConfig(lifter=lifter), partial(open_model, device='cpu'))
     mount = tuple(numbers['camera_mount'])
     source = open_source(recording, SourceOptions(
         camera_file=Path(values['camera']) if values['camera'] else None,
@@ -127,6 +104,14 @@ def plan(recording: Path, given: Mapping[str, str]) -> list[Process]:
             'use_sim_time': True, 'output': str(Path(values['output']).absolute()),
             'reproducible': lossless}, topics))
     return [*found, Process('play_node', 'play', player, topics)]
+
+
+def _lifter_in_file(values: Mapping[str, str]) -> str | None:
+    """The lifter that the parameter file names for the node, if any."""
+    if not values['params_file']:
+        return None
+    node = '/'.join(['', *filter(None, values['namespace'].split('/')), NODE])
+    return load_overrides(Path(values['params_file']), node).get('lifting.lifter')
 
 
 def _numbers(values: Mapping[str, str]) -> dict[str, Any]:
@@ -176,14 +161,7 @@ def _reliable(topics: Mapping[str, str], node: Mapping[str, Any],
 
 def main(arguments: list[str] | None = None) -> int:
     """Start all, wait for the player, stop the others; 0 if the player ended by itself."""
-    parser = argparse.ArgumentParser(prog='replay.sh', description=(
-        'Play a bag (or a video) through the live node, with the clock of the recording.'))
-    parser.add_argument('recording', type=Path, metavar='BAG')
-    for name, (default, meaning) in ARGUMENTS.items():
-        about = f'{meaning} (default: {default})' if default else meaning
-        parser.add_argument(f'--{name.replace("_", "-")}', default=default, help=about,
-                            metavar=name.upper())
-    given = vars(parser.parse_args(arguments))
+    given = vars(parser().parse_args(arguments))
     try:
         processes = plan(given.pop('recording'), given)
     except OccposeError as error:

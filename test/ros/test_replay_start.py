@@ -12,19 +12,22 @@ from recorded import Run, assert_same, humans_in, moving_bag, play, street
 from test_cli_evaluate_bag import record
 
 from ros2_occpose.errors import ConfigError, InputError, ModelError
-from ros2_occpose.ros.replay import ARGUMENTS, plan
+from ros2_occpose.ros.replay import plan
+from ros2_occpose.ros.replay_arguments import ARGUMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_plan_follows_from_the_bag(tmp_path: Path) -> None:
     bag, mount = moving_bag(tmp_path / 'bag', 'odometry', frames=5)
+    mine = tmp_path / 'mine.yaml'
+    mine.write_text('/**:\n  ros__parameters:\n    device: cpu\n')
     node, recorder, player = plan(bag, {
         'pose_topic': '/where', 'output': str(tmp_path / 'out'), 'rate': '2',
-        'camera_mount': ' '.join(map(str, mount or ())), 'params_file': 'mine.yaml'})
+        'camera_mount': ' '.join(map(str, mount or ())), 'params_file': str(mine)})
     topics = {'image': '/cam/image_raw', 'camera_info': '/cam/camera_info', 'odometry': '/where'}
     assert node.remappings == player.remappings == recorder.remappings == topics
-    assert node.files == ['mine.yaml']
+    assert node.files == [str(mine)]
     assert node.parameters['camera_pose'] == 'odometry'
     assert node.parameters['world_frame'] == 'odom'
     assert node.parameters['camera_mount'] == pytest.approx(list(mount or ()))
@@ -61,6 +64,35 @@ def test_mistakes_are_said_before_anything_starts(tmp_path: Path) -> None:
         plan(bag, {'lifter': 'gatd_causal'})
     with pytest.raises(ModelError, match='looks both ways'):
         plan(bag, {'lifter': 'gated'})
+    with pytest.raises(ConfigError, match='Cannot read the configuration'):
+        plan(bag, {'params_file': 'no_such.yaml'})
+
+
+@pytest.mark.parametrize(('section', 'namespace'), [
+    ('/**', 'occpose'), ('/occpose/occpose', 'occpose'), ('/occpose', ''),
+    ('/a/b/occpose', '/a/b')])
+def test_a_lifter_in_a_file_that_cannot_run_is_refused(tmp_path: Path, section: str,
+                                                       namespace: str) -> None:
+    bag, _ = moving_bag(tmp_path / 'bag', 'pose', frames=3)
+    mine = tmp_path / 'mine.yaml'
+    mine.write_text(f'{section}:\n  ros__parameters:\n    lifting:\n      lifter: gatd_causal\n')
+    given = {'params_file': str(mine), 'namespace': namespace}
+    with pytest.raises(ModelError, match=r"Unknown model 'gatd_causal'"):
+        plan(bag, given)
+    with pytest.raises(ModelError, match='looks both ways'):     # what is said beside it holds
+        plan(bag, {**given, 'lifter': 'gated'})
+
+
+def test_the_help_needs_no_workspace(tmp_path: Path) -> None:
+    """From a clone that has nothing but its files, with a Python that has no packages."""
+    for path in ('scripts/replay.sh', 'ros2_occpose/__init__.py', 'ros2_occpose/ros/__init__.py',
+                 'ros2_occpose/ros/replay_arguments.py'):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    said = subprocess.run(['bash', tmp_path / 'scripts/replay.sh', '--help'], text=True,
+                          capture_output=True, check=True, timeout=10,
+                          env={'PATH': '/usr/bin:/bin'}).stdout
+    assert all(f'--{name.replace("_", "-")}' in said for name in ARGUMENTS)
 
 
 def test_the_start_without_launch_is_one_line_where_it_cannot_work(run: Run,
