@@ -95,6 +95,15 @@ class DetectionConfig(Validated):
         1, 'Image tiles searched for new people in each frame. More tiles find new people sooner '
         'and cost one run of the network each; 0 never looks for new people.', ge=0, le=64,
         live=True)
+    keypoint_interval: int = param(
+        1, 'Frames from one look of the network of `blazepose` at a person to the next, a few '
+        'people in each frame. In between, optical flow carries the keypoints; the network looks '
+        'at once where flow fails, where people overlap and at who is new. 1: in every frame.',
+        unit='frames', ge=1, le=10, live=True)
+    search_interval: int = param(
+        1, 'Frames from one search in turn (`detection.tiles_per_frame`) to the next while '
+        'somebody is followed; where somebody was just lost or found, the search is not put off.',
+        unit='frames', ge=1, le=30, live=True)
     min_score: float = param(
         0.5, 'Least probability for a detection to be reported. A lower value finds more people '
         'and more false detections.', ge=0, le=1, live=True)

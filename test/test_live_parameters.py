@@ -27,7 +27,8 @@ VALUES: dict[str, Any] = {
     'trajectory.vertical_speed_std': 0.02, 'trajectory.acceleration_std': 0.1,
     'trajectory.scale_std': 0.3}
 OF_IMAGES = {'detection.max_people', 'detection.tiles_per_frame', 'detection.min_score',
-             'detection.flow',
+             'detection.flow', 'detection.search_interval',
+             'detection.keypoint_interval',          # in test_detection_carrying.py
              'tracking.remember_s'}                  # in test_tracking_appearance.py
 PLAIN = override(PipelineConfig(threads=1), {'detection.flow': False})
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..config import DetectionConfig
-from ..types import Detections, Floats, Image
+from ..types import Bools, Detections, Floats, Image
 from .blazepose import Sightings, read_people
 from .blazepose_boxes import BoxNetwork
 from .blazepose_landmarks import LandmarkNetwork
-from .duplicates import same_place, without_duplicates
+from .carrying import Carrier
+from .duplicates import iou, same_place, without_duplicates
 from .tiles import TileOrder, tile_grid
+from .turns import Turns
 
 _NEWS = 0.4                     # weight of the newest frame in the probability of a person
 _DIES = 0.15                    # ... below which nobody is followed any longer
@@ -26,6 +28,7 @@ _LOST_FRAMES = (1, 3)           # after which the place where somebody was lost 
 _LOST_SIDE = 1.5                # ... this much wider than the person's region
 _ROUNDS = 2                     # over a single image; the second without those found in the first
 _PASSES = 2                     # over each person in it; the second sees the better region
+_CLOSE = 0.1                    # overlap of the boxes of two people who are always looked at
 
 
 class MultiPersonDetector:
@@ -37,12 +40,15 @@ class MultiPersonDetector:
         self._landmarks = landmarks
         self._config = config
         self.backend = backend
+        self._carrier, self._turns = Carrier(), Turns()
         self.reset()
 
     def reset(self) -> None:
         """Forget everybody."""
         self._known = Sightings.none()
         self._velocity = np.zeros((0, 2))                       # of the known [px a frame]
+        self._carrier.reset()
+        self._turns.reset()
         self._size = (0, 0)
         self._again: Floats | None = None                       # a tile that showed somebody new
         self._lost: list[tuple[int, Floats]] = []               # frames ago, region (4,)
@@ -88,17 +94,24 @@ class MultiPersonDetector:
         tiles = due[:max(count // 2, 1)]
         if self._again is not None:
             tiles.append(self._again)
-        tiles += [self._order.next() for _ in range(count - len(tiles))]
+        if not len(self._known) or self._turns.frame % self._config.search_interval == 0:
+            tiles += [self._order.next() for _ in range(count - len(tiles))]
         return np.array(tiles[:count]).reshape(-1, 4)
 
     def _follow_and_search(self, image: Image, tiles: Floats) -> None:
-        """Look at the known where they should be by now, and for others in tiles (T, 4)."""
+        """Find the known where they should be by now, and others in tiles (T, 4)."""
         known = self._known.moved(self._velocity)
         n = len(known)
-        regions = np.concatenate([known.regions, self._newcomers(image, tiles, known)])
-        people = read_people(self._landmarks(image, regions), *self._size)
+        looked, carried = self._carried(image)
+        new = self._newcomers(image, tiles, known)
+        seen = read_people(self._landmarks(image, np.concatenate([known.regions[looked], new])),
+                           *self._size)
+        rows = np.concatenate([np.flatnonzero(looked), n + np.arange(len(new)),
+                               np.flatnonzero(~looked)])
+        people = Sightings.joined([seen, carried]).of(np.argsort(rows))
         people = people.with_score(np.concatenate([
             known.score + _NEWS * (people.score[:n] - known.score), people.score[n:]]))
+        regions = np.concatenate([known.regions, new])
         followed = np.arange(len(regions)) < n
         rank = people.score + _KNOWN_BONUS * followed - _JUMP * _jump(regions, people.regions)
         kept = np.flatnonzero(people.is_usable() & (people.score >= _DIES))
@@ -109,6 +122,20 @@ class MultiPersonDetector:
         velocity = np.zeros((len(people), 2))
         velocity[:n] = self._velocity + _STEERING * (people.regions - regions)[:n, :2]
         self._known, self._velocity = people.of(kept), velocity[kept]
+        self._turns.go_on(kept, self._config.keypoint_interval,
+                          first_is_busy=self._config.search_interval > 1)
+
+    def _carried(self, image: Image) -> tuple[Bools, Sightings]:
+        """At whom of the known the network has to look, (N,), and the others in this image."""
+        known = self._known
+        if self._config.keypoint_interval == 1:
+            self._carrier.reset()
+            return np.ones(len(known), bool), Sightings.none()
+        crowded = (iou(known.boxes_px, known.boxes_px) > _CLOSE).sum(1) > 1
+        looked = self._turns.due() | crowded
+        carried, believed = self._carrier(image, known.of(~looked), self._velocity[~looked])
+        looked[~looked] = ~believed
+        return looked, carried.of(believed)
 
     def _newcomers(self, image: Image, tiles: Floats, known: Sightings) -> Floats:
         """Regions (K, 4) of people who are not known, best first."""
