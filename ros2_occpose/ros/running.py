@@ -18,8 +18,8 @@ from ..errors import ModelError, OccposeError
 from ..resources import NAME, resource
 from .deadline import ending_within
 
-WATCH_S, LEAVE_S = 0.1, 0.6     # between looks whether to stop; until patience ends
-DESTROY_S = 1.0                 # for DDS; with the two above less than two seconds
+WATCH_S, LEAVE_S = 0.1, 0.5     # between looks whether to stop; until patience ends
+DESTROY_S = 0.8                 # for DDS; with the two above well below two seconds
 SWITCH_S = 0.0005               # the longest that one thread of Python keeps the others waiting
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')   # Jazzy, Kilted
 
