@@ -204,7 +204,7 @@ def test_no_drawing_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_freshest_frame_wins_and_the_others_are_counted() -> None:
-    pipeline = ScriptedPipeline(SCENE, seconds=0.3)
+    pipeline = ScriptedPipeline(SCENE, seconds=0.6)
     with Bench(lambda config: pipeline) as bench:
         bench.listen(HumanArray, 'humans')
         stats = bench.listen(PipelineStats, 'stats')
