@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 import rclpy
@@ -163,8 +164,7 @@ def _leave_in_time(leaving: _Leaving, nodes: Sequence[Node]) -> None:
 
 def _destroy(nodes: Sequence[Node], code: int) -> None:
     """Say goodbye to the other nodes; where DDS hangs over it, the process ends with this code."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     with ending_within(DESTROY_S, code):
         rclpy.try_shutdown()
         for node in nodes:
@@ -172,9 +172,14 @@ def _destroy(nodes: Sequence[Node], code: int) -> None:
 
 
 def _leave(code: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     os._exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):          # nobody reads it any more
+            stream.flush()
 
 
 def use_dds_profile() -> None:
