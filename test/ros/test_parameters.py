@@ -188,7 +188,7 @@ def test_what_the_node_publishes_follows_its_live_parameters() -> None:
         bench.connect()
         for moment, silent in zip(SCENE, topics, strict=False):
             assert changed(bench, f'publish.{silent}', False).successful
-            bench.pause(0.1)             # until the markers of before are taken away
+            bench.pause(0.5)             # until the markers of before are taken away
             for messages in found.values():
                 messages.clear()
             bench.ask(moment)
