@@ -1,6 +1,7 @@
 """Starting and stopping a node so that the process ends with exit code 0."""
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -63,6 +64,7 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
     sys.setswitchinterval(SWITCH_S)
     _init(arguments)
     nodes: list[Node] = []
+    unmade: list[Exception] = []
     executor, leaving = SingleThreadedExecutor(), _Leaving()
     watch = threading.Thread(target=_leave_in_time, args=(leaving, nodes), daemon=True)
     watch.start()
@@ -75,6 +77,7 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
         code = 0
     except OccposeError as error:
         print(f'error: {error}', file=sys.stderr)
+        unmade.append(error)
         code = 2
     except (KeyboardInterrupt, ExternalShutdownException):
         code = 0
@@ -89,7 +92,7 @@ def run_nodes(make: Callable[[], Iterator[Node]], arguments: Sequence[str] | Non
         executor.shutdown()
         _close(nodes)
         code = code or int(any(isinstance(node, Fallible) and node.failed for node in nodes))
-        _destroy(nodes, code)
+        _destroy(nodes, code, unmade)
         watch.join()
     if threading.active_count() > 1:
         # A thread inside a long call of a network cannot be stopped, nor may Python end under it.
@@ -162,13 +165,22 @@ def _leave_in_time(leaving: _Leaving, nodes: Sequence[Node]) -> None:
             return
 
 
-def _destroy(nodes: Sequence[Node], code: int) -> None:
-    """Say goodbye to the other nodes; where DDS hangs over it, the process ends with this code."""
+def _destroy(nodes: Sequence[Node], code: int, unmade: list[Exception] | None = None) -> None:
+    """Say goodbye to the other nodes; where DDS hangs over it, the process ends with this code.
+
+    Args:
+        nodes: To be destroyed.
+        code: Exit code.
+        unmade: Why a node could not be made; these hold what there is of it, and are dropped.
+    """
     _flush()
     with ending_within(DESTROY_S, code):
         rclpy.try_shutdown()
         for node in nodes:
             node.destroy_node()
+        if unmade:
+            unmade.clear()
+            gc.collect()
 
 
 def _leave(code: int) -> None:

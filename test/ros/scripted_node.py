@@ -2,7 +2,8 @@
 
 SECONDS is how long the pipeline takes. `scripted_node.py broken` has a model that is not there,
 `slow` and `deaf` are still loading theirs when they are told to stop. DDS hangs at the end of
-`stuck` and `deaf-stuck`, as it does in earnest: no other thread of Python runs any more.
+`stuck` and `deaf-stuck`, as it does in earnest: no other thread of Python runs any more. So it
+does at the end of `unmade`, whose constructor fails.
 """
 import ctypes
 import sys
@@ -19,6 +20,7 @@ from rclpy.utilities import remove_ros_args  # noqa: E402
 from scene import crowd  # noqa: E402
 
 from ros2_occpose.config import PipelineConfig  # noqa: E402
+from ros2_occpose.errors import ConfigError  # noqa: E402
 from ros2_occpose.inference import load_session  # noqa: E402
 from ros2_occpose.ros.pose_node import PoseNode  # noqa: E402
 from ros2_occpose.ros.running import run_nodes  # noqa: E402
@@ -30,6 +32,23 @@ class StuckNode(PoseNode):
     def destroy_node(self) -> None:
         print('Destroying for ever', flush=True)
         lock_twice(ctypes.PyDLL(None))      # keeps the global lock of Python
+
+
+class UnmadeNode(PoseNode):
+    """Cannot be made, and then not be taken back."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)
+        self._held = Held()
+        raise ConfigError('Expected another parameter.')
+
+
+class Held:
+    """Something of a node that cannot be freed."""
+
+    def __del__(self) -> None:
+        print('Destroying for ever', flush=True)
+        lock_twice(ctypes.PyDLL(None))
 
 
 def lock_twice(libc: ctypes.CDLL) -> None:
@@ -53,7 +72,8 @@ def main(people: str = '2', seconds: str = '0') -> int:
         return ScriptedPipeline(scene, float(seconds))
 
     def make() -> Iterator[PoseNode]:
-        node = (StuckNode if people.endswith('stuck') else PoseNode)(load)
+        kind = StuckNode if people.endswith('stuck') else PoseNode
+        node = UnmadeNode(load) if people == 'unmade' else kind(load)
         yield node
         node.start()
 

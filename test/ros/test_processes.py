@@ -68,6 +68,14 @@ def test_a_node_over_which_dds_hangs_stops_cleanly(run: Run, kind: str, sign: st
     assert abandoned(used) == set()
 
 
+def test_a_node_that_cannot_be_made_and_over_which_dds_hangs_ends(run: Run) -> None:
+    node = run(SCRIPTED_NODE, 'unmade')
+    assert node.end() == 2, node.said
+    assert 'error: Expected another parameter.' in node.said
+    assert 'Destroying for ever' in node.said
+    assert 'DDS does not end in time' in node.said
+
+
 STATES = {
     'unconfigured': (), 'inactive': ('configure',), 'active': ('configure', 'activate'),
     'deactivated': ('configure', 'activate', 'deactivate'), 'finalized': ('shutdown',)}
