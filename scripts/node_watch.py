@@ -101,6 +101,7 @@ class Watch:
 
     def change_state(self, transition: str, node_name: str = '') -> float:
         """Ask a node for a transition; seconds until its answer, which must be yes."""
+        self._service(node_name)
         start = time.monotonic()
         future = self.ask_for(transition, node_name)
         self.wait(future.done, f'an answer to {transition}')
@@ -109,12 +110,16 @@ class Watch:
 
     def ask_for(self, transition: str, node_name: str = '') -> Future:
         """Ask a node for a transition, and do not wait for the answer."""
+        return self._service(node_name).call_async(
+            ChangeState.Request(transition=Transition(label=transition)))
+
+    def _service(self, node_name: str) -> Client:
         service = f'/{node_name or self._name}/change_state'
         if service not in self._clients:
             self._clients[service] = self.node.create_client(ChangeState, service)
             self.wait(self._clients[service].service_is_ready, f'discovery of {service}')
-        return self._clients[service].call_async(
-            ChangeState.Request(transition=Transition(label=transition)))
+            time.sleep(SETTLE_S)     # a node that has not found us yet drops its answer
+        return self._clients[service]
 
     def _on_humans(self, message: HumanArray) -> None:
         stamp_ns = stamp_of(message)
