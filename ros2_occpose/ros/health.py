@@ -69,6 +69,11 @@ class StageTimes:
         return [float(p50) for p50, _ in rows], [float(p95) for _, p95 in rows]
 
 
+def listeners_fact(topic: str) -> str:
+    """Name of the fact how many listen to a topic and are known to the node that publishes it."""
+    return f'listeners to {topic}'
+
+
 class Health:
     """Numbers of the live node, and the diagnostics made of them."""
 

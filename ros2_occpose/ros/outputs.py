@@ -24,7 +24,7 @@ from ..recording.trails import Trails
 from ..types import CameraPoseSource, Frame, People
 from .bodies import BodyOutputs
 from .conversions import NS_PER_S, header, human_transforms, image_message, make
-from .health import StageTimes
+from .health import StageTimes, listeners_fact
 from .qos import overridable
 
 DEPTH, TF_DEPTH = 10, 100
@@ -102,6 +102,10 @@ class Outputs:
         """Seconds since a stamp; NaN before a simulated clock starts, or without a stamp."""
         now_ns = self._node.get_clock().now().nanoseconds
         return (now_ns - stamp_ns) / NS_PER_S if now_ns and stamp_ns else float('nan')
+
+    def facts(self) -> dict[str, int]:
+        """What diagnostics say of them."""
+        return {listeners_fact(self._humans.topic_name): self._humans.get_subscription_count()}
 
     def frames(self, humans: Humans, config: PublishConfig) -> None:
         """Publish the frame of each person, if wanted."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
@@ -19,6 +20,7 @@ from ros2_occpose.recording.bag import BagSource
 from ros2_occpose.recording.messages import camera_info
 from ros2_occpose.recording.source import Source, SourceOptions, open_source
 from ros2_occpose.ros.conversions import NS_PER_S, image_message, make, stamp_of
+from ros2_occpose.ros.health import listeners_fact
 from ros2_occpose.ros.parameters import declare
 from ros2_occpose.ros.running import run_node
 from ros2_occpose.ros.sending import BagParcels, FrameParcels, RecordedClock, publishers_of
@@ -91,8 +93,10 @@ class PlayNode(Node):
             self, config.rate, self._stopping)
         self._answered: set[int] = set()            # stamps
         self._changed = threading.Condition()
+        self._heard_by = 0              # how many the node knows that hear its answers
         if config.lossless:
             self.create_subscription(HumanArray, 'humans', self._on_humans, DEPTH)
+            self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, DEPTH)
         self.sent = self.late = self.refused = self.unanswered = 0
         self.failed = False
         self._thread = threading.Thread(target=self._play, name='play')
@@ -109,6 +113,13 @@ class PlayNode(Node):
         with self._changed:
             self._answered.add(stamp_of(humans))
             self._changed.notify()
+
+    def _on_diagnostics(self, diagnostics: DiagnosticArray) -> None:
+        wanted = listeners_fact(self.resolve_topic_name('humans'))
+        for status in diagnostics.status:
+            for pair in status.values:
+                if pair.key == wanted:
+                    self._heard_by = int(pair.value)
 
     def _play(self) -> None:
         try:
@@ -165,10 +176,17 @@ class PlayNode(Node):
                 return True
 
     def _answers_will_come(self) -> bool:
-        """Whether somebody answers, and all who have to hear it do."""
-        mine, lossless = int(self._config.lossless), self._config.lossless
-        return (not lossless or self.count_publishers('humans') > 0) and (
-            self.count_subscribers('humans') >= self._config.recorders + mine)
+        """Whether somebody answers, and all who have to hear it do.
+
+        Whom this node sees listening, the one that answers may not have found yet. A recording
+        without loss can wait until that one says so.
+        """
+        recorders, lossless = self._config.recorders, self._config.lossless
+        if lossless and not self.count_publishers('humans'):
+            return False
+        wanted = recorders + int(lossless)
+        return self.count_subscribers('humans') >= wanted and not (
+            lossless and recorders and self._heard_by < wanted)
 
     # --- as it was recorded ----------------------------------------------------------------
 

@@ -328,6 +328,8 @@ class PoseNode(LifecycleNode):
             if contested:
                 self._faults('bridge', contested)
             facts = active.facts()
+        if self._outputs is not None:
+            facts |= self._outputs.facts()
         if self._pipeline is not None:
             facts |= {f'runtime: {stage}': b for stage, b in self._pipeline.backends.items()}
             warning = shortfall(self._settings.pipeline.device, self._pipeline.backends)
