@@ -1,16 +1,24 @@
 """A video through DDS into a bag: nothing is lost, and a killed recorder leaves readable files."""
 import json
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from processes import SCRIPTED_NODE, Process
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rosbags.highlevel import AnyReader
+from sensor_msgs.msg import CameraInfo, Image
 
+from ros2_occpose.msg import HumanArray
 from ros2_occpose.recording.messages import humans_from
 from ros2_occpose.recording.poses_jsonl import read_jsonl
 from ros2_occpose.recording.typestore import typestore
@@ -111,3 +119,62 @@ def test_a_player_without_listeners_can_be_stopped(run: Run, video: Path) -> Non
     player = play(run, video)
     player.wait_for('Playing')
     assert player.stop(signal.SIGINT) == 0, player.said
+
+
+class Answering(Node):
+    """Answers every image, is its own recorder, and says how many hear it as it is told to."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__('answering', context=context)
+        self.heard_by, self.images = 1, 0
+        self._answers = self.create_publisher(HumanArray, 'humans', 10)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        for kind, topic, listen in ((Image, 'image', self._answer),
+                                    (CameraInfo, 'camera_info', lambda _: None)):
+            self.create_subscription(kind, topic, listen, 10)
+        self.create_subscription(HumanArray, 'humans', lambda _: None, 10)
+        self.create_timer(0.1, self._say)
+
+    def _answer(self, image: Image) -> None:
+        self.images += 1
+        self._answers.publish(HumanArray(header=image.header))
+
+    def _say(self) -> None:
+        fact = KeyValue(key='listeners to /humans', value=str(self.heard_by))
+        self._diagnostics.publish(DiagnosticArray(status=[DiagnosticStatus(values=[fact])]))
+
+
+@contextmanager
+def answering() -> Iterator[Answering]:
+    context = Context()
+    context.init()
+    node, executor = Answering(context), SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    try:
+        yield node
+    finally:
+        executor.shutdown()
+        context.try_shutdown()
+        thread.join(5)
+        node.destroy_node()
+
+
+def test_a_lossless_player_waits_until_the_node_knows_the_recorder(run: Run, video: Path) -> None:
+    with answering() as node:
+        player = play(run, video, '-p', 'sim_time:=true', '-p', 'lossless:=true',
+                      '-p', 'recorders:=1', '-p', 'rate:=10')
+        player.wait_for('Playing')
+        deadline = time.monotonic() + 20
+        while node.count_subscribers('humans') < 2 or not node.count_publishers('image'):
+            assert time.monotonic() < deadline, player.said
+            time.sleep(0.05)
+        time.sleep(2.0)              # all see each other; only the node's word is missing
+        assert player.runs, player.said
+        assert node.images == 0
+        node.heard_by = 2
+        assert player.end() == 0, player.said
+        assert f'Played {FRAMES} images' in player.said
+        assert '0 were not answered' in player.said
+        assert node.images == FRAMES
