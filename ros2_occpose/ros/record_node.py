@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -68,6 +69,7 @@ class RecordNode(Node):
         except OSError as error:
             raise InputError(f'Cannot make the folder {folder}: {error.strerror}.') from error
         self.frames = 0
+        self._writing = threading.Lock()        # `close` may come from another thread
         self._silent: dict[int, str] = {}       # channel -> topic, until its first message
         self._lines = PosesJsonl(folder / 'poses.jsonl')
         self._bag: McapWriter | PosesMcap
@@ -83,8 +85,9 @@ class RecordNode(Node):
 
     def close(self) -> None:
         """Complete both files."""
-        self._bag.close()
-        self._lines.close()
+        with self._writing:
+            self._bag.close()
+            self._lines.close()
 
     def _record(self, bag: McapWriter, topic: str, message_type: str, latched: bool) -> None:
         try:
@@ -105,20 +108,27 @@ class RecordNode(Node):
         self.create_subscription(kind, topic, partial(store, bag, channel), qos, raw=True)
 
     def _store(self, bag: McapWriter, channel: int, data: bytes) -> None:
+        with self._writing:
+            self._write(bag, channel, data)
+
+    def _write(self, bag: McapWriter, channel: int, data: bytes) -> None:
         if topic := self._silent.pop(channel, None):
             self.get_logger().info(f'Receiving {topic}.')
         bag.write(channel, self.get_clock().now().nanoseconds, data)
 
     def _store_humans(self, bag: McapWriter, channel: int, data: bytes) -> None:
-        self._store(bag, channel, data)
-        self._lines.write(humans_from(deserialize_message(data, HumanArray)))
-        self.frames += 1
+        humans = humans_from(deserialize_message(data, HumanArray))
+        with self._writing:
+            self._write(bag, channel, data)
+            self._lines.write(humans)
+            self.frames += 1
 
     def _store_people(self, bag: PosesMcap, message: HumanArray) -> None:
         humans = replace(humans_from(message), latency_s=math.nan)
-        bag.write(humans)
-        self._lines.write(humans)
-        self.frames += 1
+        with self._writing:
+            bag.write(humans)
+            self._lines.write(humans)
+            self.frames += 1
 
 
 def main() -> int:

@@ -21,7 +21,8 @@ from ..resources import NAME, resource
 from .deadline import ending_within
 
 WATCH_S, LEAVE_S = 0.1, 0.5     # between looks whether to stop; until patience ends
-DESTROY_S = 0.8                 # for DDS; with the two above well below two seconds
+CLOSE_S = 0.3                   # for files and threads then
+DESTROY_S = 0.8                 # for DDS; with those above below two seconds
 SWITCH_S = 0.0005               # the longest that one thread of Python keeps the others waiting
 PROFILES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')   # Jazzy, Kilted
 
@@ -141,25 +142,26 @@ def _hear_no_more() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def _close(nodes: Sequence[Node]) -> None:
+def _close(nodes: Sequence[Node], longest_s: float | None = None) -> None:
     """Close all at the same time: each may have to wait for what it has in hand."""
     closing = [threading.Thread(target=node.close, daemon=True) for node in nodes
                if isinstance(node, Closable)]
     for thread in closing:
         thread.start()
     for thread in closing:
-        thread.join()
+        thread.join(longest_s)
 
 
 def _leave_in_time(leaving: _Leaving, nodes: Sequence[Node]) -> None:
     """End the process if it is told to stop while its main thread hears nothing.
 
-    It may be loading a network, in a service too. The nodes are destroyed, as the shared memory of
-    Fast DDS would be left behind otherwise.
+    It may be loading a network, in a service too, or the machine is busy. The nodes are closed, or
+    a recording would lack its end, and destroyed, or Fast DDS would leave shared memory behind.
     """
     while not leaving.begun_within(WATCH_S):
         if not rclpy.ok():
             if not leaving.begun_within(LEAVE_S) and leaving.take_over():
+                _close(nodes, CLOSE_S)
                 _destroy(nodes, 0)
                 _leave(0)
             return

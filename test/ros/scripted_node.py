@@ -26,6 +26,14 @@ from ros2_occpose.ros.pose_node import PoseNode  # noqa: E402
 from ros2_occpose.ros.running import run_nodes  # noqa: E402
 
 
+class DeafNode(PoseNode):
+    """Says when it is closed."""
+
+    def close(self) -> None:
+        super().close()
+        print('Closed', flush=True)
+
+
 class StuckNode(PoseNode):
     """Cannot be destroyed."""
 
@@ -72,7 +80,8 @@ def main(people: str = '2', seconds: str = '0') -> int:
         return ScriptedPipeline(scene, float(seconds))
 
     def make() -> Iterator[PoseNode]:
-        kind = StuckNode if people.endswith('stuck') else PoseNode
+        kind = (StuckNode if people.endswith('stuck') else DeafNode if people == 'deaf'
+                else PoseNode)
         node = UnmadeNode(load) if people == 'unmade' else kind(load)
         yield node
         node.start()
