@@ -1,4 +1,4 @@
-"""What a replay can be told; imports nothing, so that a bare clone can show it."""
+"""What a replay can be told; needs Python alone, so that a bare clone can show it."""
 from __future__ import annotations
 
 import argparse
